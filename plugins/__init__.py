@@ -1,0 +1,120 @@
+"""The contract and the core: nouns, hooks, registry, recipes and the solver.
+
+Pure Python over two ports; a plugin author runs a recipe with this room alone.
+"""
+
+from votebox.plugins.draw import draw_mermaid, draw_svg, draw_tree
+from votebox.plugins.errors import (
+    EngineError,
+    EngineUnavailable,
+    PluginError,
+    ProblemError,
+    PromptTooLong,
+    RecipeError,
+    SandboxError,
+    VoteboxError,
+)
+from votebox.plugins.events import (
+    CandidateRead,
+    ChainFinished,
+    ChainStarted,
+    ChainText,
+    Event,
+    ProgramFinished,
+    ProgramStarted,
+    SolveStarted,
+    VerdictReached,
+    VoteChanged,
+)
+from votebox.plugins.hookspecs import hookimpl, hookspec
+from votebox.plugins.nouns import (
+    Candidate,
+    ChainView,
+    Completion,
+    Evidence,
+    LogprobStats,
+    Message,
+    Problem,
+    Prompt,
+    Reading,
+    Sampling,
+    Turn,
+    Usage,
+)
+from votebox.plugins.ports import Delta, Engine, SampleStream, SandboxPort
+from votebox.plugins.recipe import Budget, Node, Recipe, Use, load_recipe
+from votebox.plugins.registry import Plugin, Registry, declare
+from votebox.plugins.replay import Recorded, ReplayEngine
+from votebox.plugins.solver import MAX_QUESTION_CHARS, SolveOptions, Solver
+from votebox.plugins.verdicts import ChainRecord, Contribution, StopReason, Verdict
+from votebox.plugins.voting import Advice, ChainProgress, Tally, VoteClass, VoteState
+from votebox.plugins.wire import to_wire, verdict_to_wire
+from votebox.sandbox import Execution, Limits
+
+__all__ = [
+    "MAX_QUESTION_CHARS",
+    "Advice",
+    "Budget",
+    "Candidate",
+    "CandidateRead",
+    "ChainFinished",
+    "ChainProgress",
+    "ChainRecord",
+    "ChainStarted",
+    "ChainText",
+    "ChainView",
+    "Completion",
+    "Contribution",
+    "Delta",
+    "Engine",
+    "EngineError",
+    "EngineUnavailable",
+    "Event",
+    "Evidence",
+    "Execution",
+    "Limits",
+    "LogprobStats",
+    "Message",
+    "Node",
+    "Plugin",
+    "PluginError",
+    "Problem",
+    "ProblemError",
+    "ProgramFinished",
+    "ProgramStarted",
+    "Prompt",
+    "PromptTooLong",
+    "Reading",
+    "Recipe",
+    "RecipeError",
+    "Recorded",
+    "Registry",
+    "ReplayEngine",
+    "SampleStream",
+    "Sampling",
+    "SandboxError",
+    "SandboxPort",
+    "SolveOptions",
+    "SolveStarted",
+    "Solver",
+    "StopReason",
+    "Tally",
+    "Turn",
+    "Usage",
+    "Use",
+    "Verdict",
+    "VerdictReached",
+    "VoteChanged",
+    "VoteClass",
+    "VoteState",
+    "VoteboxError",
+    "declare",
+    "draw_mermaid",
+    "draw_svg",
+    "draw_tree",
+    "hookimpl",
+    "hookspec",
+    "load_recipe",
+    "to_wire",
+    "verdict_to_wire",
+]

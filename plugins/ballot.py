@@ -1,0 +1,76 @@
+"""Count the votes of a solve: the recipe's votes, selects and steps behind the chains."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from votebox.plugins.calls import call, call_async, expect
+from votebox.plugins.chain import Chain, Ports
+from votebox.plugins.nouns import Candidate
+from votebox.plugins.recipe import Node, Recipe
+from votebox.plugins.voting import Tally, VoteState
+
+__all__ = ["Ballot"]
+
+
+class Ballot:
+    """Take a recipe's votes under its policy; made once per solve."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        thing = recipe.policy.plugin.thing
+        self.policy: Any = thing(recipe.policy.options) if isinstance(thing, type) else thing
+        self._recipe = recipe
+        self._first = next(filter(self._reads_chains, recipe.after_vote), None)
+
+    def running(self, ended: Sequence[Chain]) -> Tally:
+        """Take the first vote that reads chains, over the chains that have ended."""
+        if self._first is None:
+            return Tally()
+        node = self._recipe.nodes[self._first]
+        return self._vote(node, _candidates(node, ended))
+
+    def state(self, tally: Tally, planned: int, finished: int) -> VoteState:
+        """Return what stop rules see.
+
+        `chain_weight` is the largest weight a chain has cast so far, at least 1.
+        """
+        cast: dict[int, float] = {}
+        for vote in tally.classes:
+            share = vote.weight / max(1, len(vote.members))
+            for member in vote.members:
+                cast[member.chain] = cast.get(member.chain, 0.0) + share
+        counts = tuple(c.weight for c in tally.classes)
+        return VoteState(planned, finished, counts, max(1.0, *cast.values(), 1.0))
+
+    async def final(self, chains: Sequence[Chain], ports: Ports) -> Tally:
+        """Run the nodes behind the chains, in order, and return the last one's tally."""
+        values: dict[str, Any] = {}
+        for name in self._recipe.after_vote:
+            node = self._recipe.nodes[name]
+            if node.kind == "vote":
+                behind = [c for parent in node.after for c in values.get(parent, ())]
+                values[name] = self._vote(node, _candidates(node, chains) + behind)
+                continue
+            inputs = {
+                parent: values[parent]
+                if parent in values
+                else [value for chain in chains for value in chain.values(parent)]
+                for parent in node.after
+            }
+            values[name] = await call_async(node.plugin, node.options, inputs, ports)
+        sink = self._recipe.sink
+        return expect(sink.plugin, values[sink.id], Tally)
+
+    def _vote(self, node: Node, candidates: list[Candidate]) -> Tally:
+        tally = call(node.plugin, node.options, candidates, self.policy)
+        return expect(node.plugin, tally, Tally)
+
+    def _reads_chains(self, name: str) -> bool:
+        node = self._recipe.nodes[name]
+        return node.kind == "vote" and all(p in self._recipe.per_chain for p in node.after)
+
+
+def _candidates(node: Node, chains: Sequence[Chain]) -> list[Candidate]:
+    """Return what the chains gave the node's parents, by chain, round and parent."""
+    place = {name: number for number, name in enumerate(node.after)}
+    found = [c for chain in chains for c in chain.log.candidates if c.source in place]
+    return sorted(found, key=lambda c: (c.chain, c.evidence.round, place[c.source]))

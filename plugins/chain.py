@@ -1,0 +1,353 @@
+"""Run one chain: its rounds, each a walk over the recipe's per-chain nodes.
+
+Every node of a round is a task that waits for its parents, so branches run side by side
+and nothing waits for another chain. A program starts as soon as its block closes, while
+the reply still streams. Knows nothing of the vote: it reads candidates and ends.
+"""
+
+import asyncio
+import hashlib
+from asyncio import create_task
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any, Final
+
+from votebox.plugins.calls import call, call_async, expect
+from votebox.plugins.chainlog import ChainLog, GrowingReply
+from votebox.plugins.errors import PromptTooLong
+from votebox.plugins.events import (
+    CandidateRead,
+    ChainStarted,
+    ChainText,
+    Event,
+    ProgramFinished,
+    ProgramStarted,
+)
+from votebox.plugins.nouns import (
+    Candidate,
+    ChainView,
+    Completion,
+    Evidence,
+    Message,
+    Problem,
+    Prompt,
+    Reading,
+    Turn,
+)
+from votebox.plugins.ports import Delta, Engine, SandboxPort
+from votebox.plugins.programs import Programs
+from votebox.plugins.recipe import Node, Recipe
+from votebox.plugins.sampler import Reply, Sampler
+from votebox.plugins.turns import next_turn, output_turn
+from votebox.plugins.voting import ChainProgress
+from votebox.sandbox import Execution
+
+__all__ = ["Chain", "Ports", "SolveContext", "derive_seed"]
+
+_SKIPPED: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Give a step what it may use: engines by role, the sandbox, the problem."""
+
+    engines: Mapping[str, Engine]
+    sandbox: SandboxPort | None
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class SolveContext:
+    """Hold what all chains of one solve share."""
+
+    recipe: Recipe
+    ports: Ports
+    samplers: Mapping[str, Sampler]
+    planned: int
+    rounds: int
+    seed: int
+    emit: Callable[[Event], None]
+    spend: Callable[[int], None]
+    observe: Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Continue:
+    """Carry the next user turn of a conversation that goes on."""
+
+    text: str
+
+
+def derive_seed(*parts: object) -> int:
+    """Return a 31-bit seed that depends on every part.
+
+    >>> derive_seed(1, "think", 0) == derive_seed(1, "think", 0)
+    True
+    """
+    digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 33
+
+
+class Chain:
+    """Run one chain and keep its record; `run` once, then read `record()`."""
+
+    def __init__(self, context: SolveContext, index: int) -> None:
+        self._c = context
+        self._recipe = context.recipe
+        self.log = ChainLog(index, derive_seed(context.seed, index))
+        self._transcripts: dict[str, tuple[Message, ...]] = {}
+        self._programs = Programs(lambda box, code: create_task(self._execute(box, code)))
+        self._guarded: str | None = None
+
+    async def run(self) -> None:
+        """Run the rounds until the chain has answered, has nothing to say, or fails.
+
+        A failure of a plugin, an engine or the sandbox ends this chain and is kept in
+        its log; only cancellation is raised.
+        """
+        try:
+            self.log.ended = await self._rounds()
+        except* PromptTooLong as group:
+            if self.log.turns:
+                self.log.ended = "length"  # the conversation has filled the context
+            else:
+                self._fail(group)
+        except* Exception as group:
+            self._fail(group)
+        finally:
+            await self._programs.drop()
+
+    def values(self, node: str) -> list[Any]:
+        """Return what `node` gave in each finished round, in order."""
+        return [turn.values[node] for turn in self.log.turns if node in turn.values]
+
+    def _fail(self, group: BaseExceptionGroup[Exception]) -> None:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        self.log.ended = "error"
+        self.log.error = first if isinstance(first, Exception) else None
+
+    async def _rounds(self) -> str:
+        for number in range(self._c.rounds):
+            before = len(self.log.candidates)
+            values = await self._round(number)
+            spoke = any(isinstance(value, Completion) for value in values.values())
+            if not spoke:
+                break
+            self.log.turns.append(Turn(number, values))
+            if self._guarded:
+                return self._guarded
+            new = self.log.candidates[before:]
+            if any(c.source in self._recipe.answered_by for c in new):
+                return "answered"
+        replies = self.log.turns[-1].completions if self.log.turns else ()
+        cut = replies and all(reply.finish_reason == "length" for reply in replies)
+        return "length" if cut else "finished"
+
+    async def _round(self, number: int) -> dict[str, Any]:
+        tasks: dict[str, asyncio.Task[Any]] = {}
+
+        async def one(node: Node) -> Any:
+            inputs = {parent: await tasks[parent] for parent in node.after}
+            inputs = {k: v for k, v in inputs.items() if v is not _SKIPPED}
+            if node.after and not inputs:
+                return _SKIPPED
+            return await self._steps[node.kind](self, node, inputs, number)
+
+        async with asyncio.TaskGroup() as group:
+            for name in self._recipe.per_chain:
+                tasks[name] = group.create_task(one(self._recipe.nodes[name]))
+        await self._programs.drop()
+        results = ((name, task.result()) for name, task in tasks.items())
+        return {name: value for name, value in results if value is not _SKIPPED}
+
+    async def _prompt(self, node: Node, inputs: Mapping[str, Any], number: int) -> Any:
+        view = self._view(inputs)
+        if node.after or number == 0:
+            made = call(node.plugin, node.options, self._c.ports.problem, view, number)
+            prompt = Prompt.of(made) if isinstance(made, str) else made
+        else:
+            prompt = self._continued(node, view, number)
+        if prompt is None:
+            return _SKIPPED
+        if not isinstance(prompt, _Continue):
+            expect(node.plugin, prompt, Prompt)
+        if isinstance(prompt, Prompt) and not self.log.label:
+            self.log.label = prompt.label or node.name
+        return prompt
+
+    def _continued(self, node: Node, view: ChainView, number: int) -> Any:
+        made = call(node.plugin, node.options, self._c.ports.problem, view, number)
+        if isinstance(made, Prompt):
+            return made
+        last = self.log.turns[-1].values
+        boxes = (n for n in self._recipe.nodes.values() if n.kind == "sandbox" and last.get(n.id))
+        parts = [output_turn(last[box.id], box.options, box.limits) for box in boxes]
+        text = next_turn("\n".join(parts), made)
+        return None if text is None else _Continue(text)
+
+    def _view(self, inputs: Mapping[str, Any], extra: tuple[Turn, ...] = ()) -> ChainView:
+        turns = (*self.log.turns, *extra)
+        return ChainView(self.log.index, self._c.planned, self.log.seed, turns, inputs)
+
+    async def _model(self, node: Node, inputs: Mapping[str, Any], number: int) -> Any:
+        given = next(iter(inputs.values()))
+        if isinstance(given, _Continue):
+            messages = (*self._transcripts[node.id], Message("user", given.text))
+            given = Prompt(messages)
+        seed = given.seed if given.seed is not None else derive_seed(self.log.seed, node.id, number)
+        prompt = replace(given, sampling=given.sampling or node.sampling, seed=seed)
+        if number == 0 and not self.log.completions and not self.log.growing:
+            self._c.emit(ChainStarted(self.log.index, self.log.label))
+        sampler = self._c.samplers[node.name]
+        completion = await self._stream(node, sampler.start(prompt), sampler.model, number)
+        said = (*prompt.messages, Message("assistant", completion.text))
+        self._transcripts[node.id] = said
+        self.log.completions.append(completion)
+        return completion
+
+    async def _stream(self, node: Node, reply: Reply, model: str, number: int) -> Completion:
+        growing = self.log.growing[node.id] = GrowingReply(model)
+        finish: str | None = None
+        async for delta in reply.deltas():
+            growing.add(delta)
+            finish = delta.finish_reason
+            if delta.text or delta.tokens:
+                self._c.spend(delta.tokens)
+                self._c.emit(ChainText(self.log.index, node.id, number, delta.text, delta.tokens))
+            if finish is None:
+                await self._while_streaming(node, growing, delta, reply)
+        del self.log.growing[node.id]
+        return growing.completion(finish or "stop")
+
+    async def _while_streaming(
+        self, node: Node, growing: GrowingReply, delta: Delta, reply: Reply
+    ) -> None:
+        for guard in self._recipe.guards:
+            wall_s = monotonic() - growing.started
+            progress = ChainProgress(self.log.index, growing.text, growing.tokens, wall_s)
+            reason = call(guard.plugin, guard.options, progress)
+            if reason and not self._guarded:
+                self._guarded = str(reason)
+                await reply.abort()
+        for code in self._recipe.nodes.values():
+            closes = code.plugin.closes if code.plugin else ()
+            if code.kind != "code" or node.id not in code.after or not closes:
+                continue
+            longest = max(map(len, closes))
+            tail = growing.text[-(len(delta.text) + longest) :]
+            if any(close in tail for close in closes):
+                await self._start_early(code, growing.text)
+
+    async def _start_early(self, code: Node, text: str) -> None:
+        """Start the programs that stand whole in a reply that still streams."""
+        readings = call(code.plugin, code.options, text, None)
+        boxes = (n for n in self._recipe.nodes.values() if n.kind == "sandbox")
+        behind = (box for box in boxes if code.id in box.after)
+        await self._programs.start_early(behind, {r.value for r in readings if r.complete})
+
+    async def _execute(self, node: Node, program: str) -> Execution:
+        sandbox = self._c.ports.sandbox
+        assert sandbox is not None  # noqa: S101 - the solver refused the recipe otherwise
+        self._c.emit(ProgramStarted(self.log.index, program))
+        execution = await sandbox.run(program, limits=node.limits)
+        self.log.programs.append(program)
+        self.log.executions.append(execution)
+        self._c.emit(ProgramFinished(self.log.index, execution))
+        self._c.observe(
+            "program_finished",
+            problem=self._c.ports.problem,
+            chain=self.log.index,
+            execution=execution,
+        )
+        return execution
+
+    async def _sandbox(self, node: Node, inputs: Mapping[str, Any], number: int) -> Any:
+        programs: list[str] = [r.value for r in next(iter(inputs.values()))]
+        if not programs and node.options.when_no_code == "next-prompt":
+            nudge = self._nudge(number)
+            programs = [f"print({nudge!r})"] if nudge else []
+        return await self._programs.run(node, programs)
+
+    def _nudge(self, number: int) -> str | None:
+        """Return what the recipe's first prompt would say next, had no program run."""
+        roots = (n for n in self._recipe.nodes.values() if n.kind == "prompt" and not n.after)
+        root = next(roots)
+        view = self._view({}, (Turn(number, {}),))
+        made = call(root.plugin, root.options, self._c.ports.problem, view, number + 1)
+        return made if isinstance(made, str) else None
+
+    async def _code(self, node: Node, inputs: Mapping[str, Any], _number: int) -> Any:
+        completion: Completion = next(iter(inputs.values()))
+        return tuple(
+            call(
+                node.plugin,
+                node.options,
+                completion.text,
+                completion.finish_reason or "stop",
+            )
+        )
+
+    async def _strip(self, node: Node, inputs: Mapping[str, Any], _number: int) -> Any:
+        completion: Completion = next(iter(inputs.values()))
+        return replace(completion, text=call(node.plugin, node.options, completion))
+
+    async def _edit(self, node: Node, inputs: Mapping[str, Any], _number: int) -> Any:
+        completion: Completion = next(iter(inputs.values()))
+        parse = node.plugin.thing.parse if node.plugin else None
+        return parse(completion.text) if parse else _SKIPPED
+
+    async def _extract(self, node: Node, inputs: Mapping[str, Any], number: int) -> Any:
+        found: list[Candidate] = []
+        for parent, value in inputs.items():
+            for item in value if isinstance(value, tuple) else (value,):
+                text, reason, execution = _readable(item)
+                for reading in call(node.plugin, node.options, text, reason):
+                    evidence = _evidence(reading, text, parent, number, execution)
+                    found.append(Candidate(reading.value, node.id, self.log.index, 1.0, evidence))
+        self.log.candidates.extend(found)
+        for candidate in found:
+            self._c.emit(CandidateRead(self.log.index, node.id, candidate.answer))
+        return tuple(found)
+
+    async def _step(self, node: Node, inputs: Mapping[str, Any], _number: int) -> Any:
+        value = await call_async(node.plugin, node.options, inputs, self._c.ports)
+        if node.plugin is not None and node.plugin.gives == "candidates":
+            value = tuple(replace(c, chain=self.log.index, source=node.id) for c in value)
+            self.log.candidates.extend(value)
+        return _SKIPPED if value is None else value
+
+    _steps: Final[dict[str, Callable[..., Awaitable[Any]]]] = {
+        "prompt": _prompt,
+        "model": _model,
+        "code": _code,
+        "strip": _strip,
+        "edit": _edit,
+        "sandbox": _sandbox,
+        "extract": _extract,
+        "step": _step,
+    }
+
+
+def _readable(item: Completion | Execution) -> tuple[str, str, Execution | None]:
+    """Return the text an extractor reads, its finish reason, and the execution if any."""
+    if isinstance(item, Execution):
+        return item.stdout, "stop" if item.ok else item.status, item
+    return item.text, item.finish_reason or "stop", None
+
+
+def _evidence(
+    reading: Reading, text: str, parent: str, number: int, execution: Execution | None
+) -> Evidence:
+    start, end = reading.span
+    return Evidence(
+        text[start:end],
+        reading.span,
+        reading.complete,
+        parent,
+        number,
+        execution,
+        reading.notes,
+    )

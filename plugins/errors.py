@@ -1,0 +1,80 @@
+"""Name what can go wrong on our side; what an untrusted program did is a value.
+
+    VoteboxError                 (votebox.sandbox)
+    |-- SandboxError             (votebox.sandbox)
+    |-- PluginError              a plugin that is broken, unknown or registered twice
+    |-- RecipeError              a recipe that cannot run; names the node and the fix
+    |-- ProblemError             a question that cannot be asked (ValueError)
+    `-- EngineError              a model that cannot answer
+        |-- PromptTooLong        the prompt leaves no room in the context (ValueError)
+        `-- EngineUnavailable    the engine is down, overloaded or unreachable
+
+Every class passes all its fields to `super().__init__` in order, so that it
+survives pickling between processes.
+"""
+
+from votebox.sandbox import SandboxError, VoteboxError
+
+__all__ = [
+    "EngineError",
+    "EngineUnavailable",
+    "PluginError",
+    "ProblemError",
+    "PromptTooLong",
+    "RecipeError",
+    "SandboxError",
+    "VoteboxError",
+]
+
+
+class PluginError(VoteboxError):
+    """Report a plugin that cannot be used; `plugin` names it."""
+
+    def __init__(self, plugin: str, problem: str, fix: str = "") -> None:
+        super().__init__(plugin, problem, fix)
+        self.plugin, self.problem, self.fix = plugin, problem, fix
+
+    def __str__(self) -> str:
+        return f"plugin {self.plugin}: {self.problem}" + (f"; {self.fix}" if self.fix else "")
+
+
+class RecipeError(VoteboxError, ValueError):
+    """Report a recipe that cannot run: where (a node or a table), what, and the fix."""
+
+    def __init__(self, recipe: str, node: str, problem: str, fix: str = "") -> None:
+        super().__init__(recipe, node, problem, fix)
+        self.recipe, self.node, self.problem, self.fix = recipe, node, problem, fix
+
+    def __str__(self) -> str:
+        where = f"recipe {self.recipe!r}" + (f", {self.node}" if self.node else "")
+        return f"{where}: {self.problem}" + (f"; {self.fix}" if self.fix else "")
+
+
+class ProblemError(VoteboxError, ValueError):
+    """Report a question that cannot be asked, and how to mend it."""
+
+    def __init__(self, problem: str, fix: str = "") -> None:
+        super().__init__(problem, fix)
+        self.problem, self.fix = problem, fix
+
+    def __str__(self) -> str:
+        return self.problem + (f"; {self.fix}" if self.fix else "")
+
+
+class EngineError(VoteboxError):
+    """Report a model that failed; `model` names it."""
+
+    def __init__(self, model: str, problem: str, fix: str = "") -> None:
+        super().__init__(model, problem, fix)
+        self.model, self.problem, self.fix = model, problem, fix
+
+    def __str__(self) -> str:
+        return f"model {self.model}: {self.problem}" + (f"; {self.fix}" if self.fix else "")
+
+
+class PromptTooLong(EngineError, ValueError):
+    """Report a prompt of more tokens than the model's context holds."""
+
+
+class EngineUnavailable(EngineError):
+    """Report an engine that is down, overloaded or cannot be reached."""

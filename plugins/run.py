@@ -1,0 +1,210 @@
+"""Drive one solve: launch chains, ask the stop rule, keep the budget, reach the verdict."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from votebox.plugins.ballot import Ballot
+from votebox.plugins.calls import call, expect
+from votebox.plugins.chain import Chain, Ports, SolveContext
+from votebox.plugins.events import ChainFinished, Event, SolveStarted, VoteChanged
+from votebox.plugins.nouns import Usage
+from votebox.plugins.recipe import Recipe
+from votebox.plugins.registry import Registry
+from votebox.plugins.sampler import Sampler
+from votebox.plugins.verdicts import ChainRecord, StopReason, Verdict
+from votebox.plugins.voting import Advice, Tally, VoteState
+
+if TYPE_CHECKING:
+    from votebox.plugins.solver import SolveOptions
+
+__all__ = ["Run"]
+
+_CUT_SHORT: Final = frozenset({"deadline", "budget"})
+
+
+class Run:
+    """Hold one solve from its first chain to its verdict; owns its chains and streams.
+
+    `events` None means nobody watches.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        ports: Ports,
+        options: "SolveOptions",
+        registry: Registry,
+        events: "asyncio.Queue[Event | None] | None",
+    ) -> None:
+        self._recipe, self._ports, self._registry, self._events = recipe, ports, registry, events
+        self._seed = options.seed if options.seed is not None else secrets.randbits(31)
+        self._planned = options.chains or recipe.chains
+        self._started = monotonic()
+        given, budget = options.deadline_s, recipe.budget
+        self._deadline_s = given if given is not None else budget.deadline_s
+        self._max_tokens = options.max_total_tokens or budget.max_total_tokens
+        self._spent = 0
+        self._broke = asyncio.Event()
+        self._ballot = Ballot(recipe)
+        by_engine = {id(e): Sampler(e) for e in ports.engines.values()}
+        self._samplers = {role: by_engine[id(e)] for role, e in ports.engines.items()}
+        self._chains: list[Chain] = []
+        self._ended: list[Chain] = []
+        self._flying: dict[asyncio.Task[None], Chain] = {}
+        self._context = SolveContext(
+            recipe=recipe,
+            ports=ports,
+            samplers=self._samplers,
+            planned=self._planned,
+            rounds=options.rounds or recipe.rounds,
+            seed=self._seed,
+            emit=self._emit,
+            spend=self._spend,
+            observe=registry.observe,
+        )
+
+    async def verdict(self) -> Verdict:
+        """Run to the verdict."""
+        if self._deadline_s is not None and self._deadline_s <= 0:
+            return self._conclude(Tally(), "deadline")
+        models = tuple(dict.fromkeys(e.model for e in self._ports.engines.values()))
+        self._emit(SolveStarted(self._recipe.name, self._planned, self._seed, models))
+        why = await self._drive()
+        await self.aclose(ended=why if why in _CUT_SHORT else "aborted")
+        self._raise_if_all_failed()
+        # A chain cut off by the clock may have answered already; one cut off by the
+        # stop rule must not move the vote that was decided without it.
+        heard = self._chains if why in _CUT_SHORT else self._ended
+        return self._conclude(await self._ballot.final(heard, self._ports), why)
+
+    async def aclose(self, ended: str = "aborted") -> None:
+        """End all chains still running, in the engine and in the sandbox; may be repeated."""
+        flying, self._flying = self._flying, {}
+        for task in flying:
+            task.cancel()
+        closing = (sampler.aclose() for sampler in set(self._samplers.values()))
+        await asyncio.gather(*flying, *closing, return_exceptions=True)
+        for chain in flying.values():
+            chain.log.ended = ended
+            self._report(chain)
+
+    async def _drive(self) -> StopReason:
+        while True:
+            tally = self._ballot.running(self._ended)
+            state = self._ballot.state(tally, self._planned, len(self._ended))
+            rule = self._recipe.stop
+            advice = expect(rule.plugin, call(rule.plugin, rule.options, state), Advice)
+            if self._ended:
+                votes = tuple((c.answer, c.weight) for c in tally.classes)
+                self._emit(VoteChanged(votes, state.finished, state.planned, advice.need))
+            if state.left <= 0:
+                return "exhausted"
+            if advice.stop:
+                return "consensus"
+            self._launch(state, advice)
+            cut_short = await self._wait()
+            if cut_short is not None:
+                return cut_short
+
+    def _launch(self, state: VoteState, advice: Advice) -> None:
+        use, flying = self._recipe.dispatch, len(self._flying)
+        wanted = expect(use.plugin, call(use.plugin, use.options, state, advice, flying), int)
+        for _ in range(min(max(1, wanted), state.left) - flying):
+            chain = Chain(self._context, len(self._chains))
+            self._chains.append(chain)
+            self._flying[asyncio.create_task(chain.run())] = chain
+
+    async def _wait(self) -> StopReason | None:
+        """Wait until a chain ends; return deadline or budget when that comes first."""
+        left: float | None = None
+        if self._deadline_s is not None:
+            left = max(0.0, self._started + self._deadline_s - monotonic())
+        broke = asyncio.create_task(self._broke.wait())
+        try:
+            done, _ = await asyncio.wait(
+                {*self._flying, broke}, timeout=left, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            broke.cancel()
+        for task in [task for task in self._flying if task in done]:
+            chain = self._flying.pop(task)
+            task.result()
+            self._ended.append(chain)
+            self._report(chain)
+        if broke in done:
+            return "budget"
+        return None if done else "deadline"
+
+    def _report(self, chain: Chain) -> None:
+        record = chain.log.record()
+        self._emit(ChainFinished(record.index, record.ended, record.usage.completion_tokens))
+        self._registry.observe("chain_finished", problem=self._ports.problem, chain=record)
+
+    def _conclude(self, tally: Tally, why: StopReason) -> Verdict:
+        records = tuple(chain.log.record() for chain in self._chains)
+        answer, reason, stop_reason = self._answer(tally, why, records)
+        verdict = Verdict(
+            answer=answer,
+            reason=reason,
+            stop_reason=stop_reason,
+            stopped_by=str(self._recipe.stop) if why == "consensus" else None,
+            votes=tally.classes,
+            confidence=tally.share,
+            usage=sum((record.usage for record in records), Usage()),
+            chains=records,
+            rejected=tally.rejected,
+            recipe=self._recipe.name,
+            recipe_hash=self._recipe.hash,
+            seed=self._seed,
+            wall_s=monotonic() - self._started,
+            problem_id=self._ports.problem.id,
+        )
+        self._registry.observe("verdict_reached", problem=self._ports.problem, verdict=verdict)
+        return verdict
+
+    def _answer(
+        self, tally: Tally, why: StopReason, records: Sequence[ChainRecord]
+    ) -> tuple[str | None, str, StopReason]:
+        """Return the answer, its reason in words, and why the solve ended."""
+        leader, policy = tally.leader, self._ballot.policy
+        if leader is not None:
+            cast = sum(c.weight for c in tally.classes)
+            return leader.answer, f"{leader.weight:g} of {cast:g} votes", why
+        unheard = not any(record.candidates for record in records)
+        answer = policy.late if why == "deadline" and unheard else None
+        answer = policy.fallback if answer is None else answer
+        reason = _nobody(why, heard=not unheard)
+        if answer is not None:
+            return answer, f"{reason}; the policy answers {answer}", why
+        if why in _CUT_SHORT:
+            return None, reason, why
+        cut = bool(records) and all(record.ended == "length" for record in records)
+        return None, reason, "truncated" if cut else "abstained"
+
+    def _raise_if_all_failed(self) -> None:
+        failed = [c.log.error for c in self._chains if c.log.error is not None]
+        if failed and len(failed) == len(self._chains):
+            raise failed[0]
+
+    def _emit(self, event: Event) -> None:
+        if self._events is not None:
+            self._events.put_nowait(event)
+
+    def _spend(self, tokens: int) -> None:
+        self._spent += tokens
+        if self._max_tokens is not None and self._spent >= self._max_tokens:
+            self._broke.set()
+
+
+def _nobody(why: StopReason, *, heard: bool) -> str:
+    """Say why nobody voted."""
+    if heard:
+        return "the policy admits none of the answers read"
+    if why == "deadline":
+        return "the deadline passed before a chain answered"
+    if why == "budget":
+        return "the token budget ran out before a chain answered"
+    return "no chain gave a readable answer"

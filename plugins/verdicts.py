@@ -1,0 +1,107 @@
+"""Define what a solve leaves behind: the record of each chain and the verdict.
+
+Frozen values like the other nouns (nouns.py), at the end of the line: nothing in a
+solve reads them.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from votebox.plugins.nouns import Candidate, Completion, Usage
+from votebox.plugins.voting import VoteClass
+from votebox.sandbox import Execution
+
+__all__ = ["ChainRecord", "Contribution", "StopReason", "Verdict"]
+
+StopReason = Literal[
+    "consensus",
+    "exhausted",
+    "deadline",
+    "budget",
+    "truncated",
+    "abstained",
+    "cancelled",
+]
+"""Why a solve ended; the first four carry an answer where one was found."""
+
+_ABORTED: Final = frozenset({"aborted", "deadline", "budget"})
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRecord:
+    """Keep all one chain did, for the verdict and the trace.
+
+    `ended` says why it ended: answered, finished, length, aborted, deadline, budget,
+    error, or a guard's reason.
+    """
+
+    index: int
+    seed: int
+    label: str
+    ended: str
+    rounds: int
+    usage: Usage = Usage()
+    completions: tuple[Completion, ...] = ()
+    programs: tuple[str, ...] = ()
+    executions: tuple[Execution, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    error: str | None = None
+
+    @property
+    def aborted(self) -> bool:
+        """Return whether the solve ended this chain before it was done."""
+        return self.ended in _ABORTED
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """Count who contributed to one voted answer: by prompt label and by source node."""
+
+    answer: str
+    prompts: Mapping[str, int]
+    sources: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Hold the outcome of a solve.
+
+    `answer` None means it abstained and `reason` says why. `confidence` is the leader's
+    share of the votes cast. `stopped_by` is the stop rule and its value when it ended
+    the solve, else None. `wall_s` is from the call to the verdict.
+    """
+
+    answer: str | None
+    reason: str
+    stop_reason: StopReason
+    stopped_by: str | None
+    votes: tuple[VoteClass, ...]
+    confidence: float
+    usage: Usage
+    chains: tuple[ChainRecord, ...]
+    rejected: tuple[Candidate, ...] = ()
+    recipe: str = ""
+    recipe_hash: str = ""
+    seed: int = 0
+    wall_s: float = 0.0
+    problem_id: str = ""
+
+    @property
+    def abstained(self) -> bool:
+        """Return whether no answer is given."""
+        return self.answer is None
+
+    @property
+    def contributions(self) -> tuple[Contribution, ...]:
+        """Count, for each voted answer, the prompts and the sources behind it."""
+        labels = {chain.index: chain.label for chain in self.chains}
+        return tuple(
+            Contribution(
+                vote.answer,
+                dict(Counter(labels.get(m.chain, "") for m in vote.members)),
+                dict(Counter(m.source for m in vote.members)),
+            )
+            for vote in self.votes
+        )

@@ -1,0 +1,110 @@
+"""Turn nouns and events into plain JSON types, the same for CLI, HTTP and Ray.
+
+One direction only: what leaves a solve is data to read, never rebuilt into objects.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from votebox.plugins.events import Event
+from votebox.plugins.nouns import Candidate, Usage
+from votebox.plugins.verdicts import ChainRecord, Verdict
+from votebox.plugins.voting import VoteClass
+
+__all__ = ["to_wire", "verdict_to_wire"]
+
+
+def to_wire(event: Event) -> dict[str, Any]:
+    """Return `event` as a dict of JSON types; `type` is its class name in snake_case."""
+    if hasattr(event, "verdict"):
+        return {"type": "verdict_reached", "verdict": verdict_to_wire(event.verdict)}
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+    return {"type": name, **_plain(event)}
+
+
+def verdict_to_wire(verdict: Verdict) -> dict[str, Any]:
+    """Return the verdict as a dict of JSON types.
+
+    Keys: answer (text or None), reason, stop_reason, stopped_by, abstained, confidence,
+    votes (answer, weight, chains, members), contributions, chains, usage, recipe,
+    recipe_hash, seed, wall_s (seconds), problem_id.
+    """
+    return {
+        "answer": verdict.answer,
+        "abstained": verdict.abstained,
+        "reason": verdict.reason,
+        "stop_reason": verdict.stop_reason,
+        "stopped_by": verdict.stopped_by,
+        "confidence": verdict.confidence,
+        "votes": [_vote(vote) for vote in verdict.votes],
+        "rejected": [_candidate(c) for c in verdict.rejected],
+        "contributions": [_plain(c) for c in verdict.contributions],
+        "usage": _usage(verdict.usage, verdict),
+        "chains": [_chain(chain) for chain in verdict.chains],
+        "recipe": verdict.recipe,
+        "recipe_hash": verdict.recipe_hash,
+        "seed": verdict.seed,
+        "wall_s": round(verdict.wall_s, 3),
+        "problem_id": verdict.problem_id,
+    }
+
+
+def _vote(vote: VoteClass) -> dict[str, Any]:
+    return {
+        "answer": vote.answer,
+        "weight": vote.weight,
+        "chains": list(vote.chains),
+        "members": list(dict.fromkeys(m.answer for m in vote.members)),
+    }
+
+
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "answer": candidate.answer,
+        "source": candidate.source,
+        "chain": candidate.chain,
+        "round": candidate.evidence.round,
+        "complete": candidate.evidence.complete,
+    }
+
+
+def _chain(chain: ChainRecord) -> dict[str, Any]:
+    return {
+        "index": chain.index,
+        "seed": chain.seed,
+        "label": chain.label,
+        "ended": chain.ended,
+        "rounds": chain.rounds,
+        "error": chain.error,
+        "usage": _plain(chain.usage),
+        "completions": [
+            {"text": c.text, "reasoning": c.reasoning, "finish_reason": c.finish_reason}
+            for c in chain.completions
+        ],
+        "programs": list(chain.programs),
+        "executions": [_plain(e) for e in chain.executions],
+        "candidates": [_candidate(c) for c in chain.candidates],
+    }
+
+
+def _usage(usage: Usage, verdict: Verdict) -> dict[str, Any]:
+    return {
+        **_plain(usage),
+        "total_tokens": usage.total_tokens,
+        "chains": len(verdict.chains),
+        "chains_aborted": sum(chain.aborted for chain in verdict.chains),
+    }
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(v) for v in value]
+    if isinstance(value, float):
+        return round(value, 6)
+    return value
