@@ -26,7 +26,7 @@ from votebox.plugins.events import (
     VerdictReached,
     VoteChanged,
 )
-from votebox.plugins.hookspecs import hookimpl, hookspec
+from votebox.plugins.hookspecs import Register, RegisterRecipe, hookimpl, hookspec
 from votebox.plugins.nouns import (
     Candidate,
     ChainView,
@@ -88,6 +88,8 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Recorded",
+    "Register",
+    "RegisterRecipe",
     "Registry",
     "ReplayEngine",
     "SampleStream",

@@ -35,7 +35,7 @@ from votebox.plugins.nouns import (
     Reading,
     Turn,
 )
-from votebox.plugins.ports import Delta, Engine, SandboxPort
+from votebox.plugins.ports import Engine, SandboxPort
 from votebox.plugins.programs import Programs
 from votebox.plugins.recipe import Node, Recipe
 from votebox.plugins.sampler import Reply, Sampler
@@ -218,13 +218,11 @@ class Chain:
                 self._c.spend(delta.tokens)
                 self._c.emit(ChainText(self.log.index, node.id, number, delta.text, delta.tokens))
             if finish is None:
-                await self._while_streaming(node, growing, delta, reply)
+                await self._while_streaming(node, growing, reply)
         del self.log.growing[node.id]
         return growing.completion(finish or "stop")
 
-    async def _while_streaming(
-        self, node: Node, growing: GrowingReply, delta: Delta, reply: Reply
-    ) -> None:
+    async def _while_streaming(self, node: Node, growing: GrowingReply, reply: Reply) -> None:
         for guard in self._recipe.guards:
             wall_s = monotonic() - growing.started
             progress = ChainProgress(self.log.index, growing.text, growing.tokens, wall_s)
@@ -236,9 +234,7 @@ class Chain:
             closes = code.plugin.closes if code.plugin else ()
             if code.kind != "code" or node.id not in code.after or not closes:
                 continue
-            longest = max(map(len, closes))
-            tail = growing.text[-(len(delta.text) + longest) :]
-            if any(close in tail for close in closes):
+            if any(close in growing.window for close in closes):
                 await self._start_early(code, growing.text)
 
     async def _start_early(self, code: Node, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Final
 
 from votebox.plugins.nouns import Candidate, Completion, LogprobStats, Turn, Usage
 from votebox.plugins.ports import Delta
@@ -9,6 +10,9 @@ from votebox.plugins.verdicts import ChainRecord
 from votebox.sandbox import Execution
 
 __all__ = ["ChainLog", "GrowingReply"]
+
+
+_WINDOW_CHARS: Final = 64  # a closing text longer than this is found when the reply ends
 
 
 @dataclass(slots=True)
@@ -21,11 +25,13 @@ class GrowingReply:
     tokens: int = 0
     prompt_tokens: int = 0
     logprobs: LogprobStats | None = None
+    window: str = ""
     started: float = field(default_factory=monotonic)
 
     def add(self, delta: Delta) -> None:
-        """Append what the engine sent."""
+        """Append what the engine sent; `window` is the new text with a little before it."""
         self.parts.append(delta.text)
+        self.window = self.window[-_WINDOW_CHARS:] + delta.text
         self.reasoning.append(delta.reasoning)
         self.tokens += delta.tokens
         self.prompt_tokens += delta.prompt_tokens

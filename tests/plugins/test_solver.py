@@ -336,7 +336,7 @@ after = ["think"]
 
 
 async def test_two_models_work_in_one_chain() -> None:
-    def review(problem: Any, chain: Any, round: int, options: Any) -> Any:  # noqa: A002
+    def review(problem: Any, chain: Any, round: int, options: Any) -> Any:
         """Ask for a review of the draft."""
         return f"Review: {chain.inputs['think'].text}"
 

@@ -1,0 +1,29 @@
+"""Run untrusted Python under nsjail.
+
+    async with Sandbox(workers=2) as box:
+        execution = await box.run("print(6 * 7)", limits=Limits(wall_s=8.0))
+
+This room knows nothing of mathematics, models or Ray. What a program does is a value,
+`Execution`; what fails on our side is an exception, `SandboxError`. Without isolation
+nothing runs: there is no fall-back.
+"""
+
+from votebox.sandbox.box import Sandbox
+from votebox.sandbox.errors import LimitError, SandboxError, SandboxUnavailable, VoteboxError
+from votebox.sandbox.execution import Execution, Limits, Status
+from votebox.sandbox.probing import Probe, probe
+from votebox.sandbox.show import text_for_model
+
+__all__ = [
+    "Execution",
+    "LimitError",
+    "Limits",
+    "Probe",
+    "Sandbox",
+    "SandboxError",
+    "SandboxUnavailable",
+    "Status",
+    "VoteboxError",
+    "probe",
+    "text_for_model",
+]

