@@ -1,0 +1,107 @@
+r"""Compare answers as mathematics: one exact rational, or None.
+
+`canonical("\\frac{6}{4}")` and `canonical("1.5")` are the same Fraction. Pure, exact and
+bounded: no input is slow and none raises. What is not surely one number (a list, a
+range, plus-minus, words, a variable, a base) is None, because a wrong value casts a
+vote and a miss does not. Nothing here knows where an answer was found.
+"""
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+from typing import Final, Protocol
+
+from votebox.plugins.arithmetic import evaluate
+from votebox.plugins.notation import MAX_CHARS, clean, plain, quantity
+
+__all__ = ["Policy", "canonical", "equivalent", "show"]
+
+_INTEGER: Final = re.compile(r"-?[0-9]{1,30}")
+_RELATION: Final = re.compile(r"(=|\\(?:equiv|approx|implies|Rightarrow)(?![a-zA-Z]))")
+_TWO_SIDES: Final = re.compile(r"\s*+-?[\d.,/]++\s++[a-zA-Z]\w*+\s*+")  # of x = 5 y = 6
+_BRACKETED: Final = re.compile(r"\([^()]*+\)")
+
+
+class Policy(Protocol):
+    """Decide which answers vote, and as what; a recipe names one as `policy`."""
+
+    @property
+    def fallback(self) -> str | None:
+        """Return the answer when nobody voted, None to abstain."""
+        ...
+
+    @property
+    def late(self) -> str | None:
+        """Return the answer when the deadline passed first, None to abstain."""
+        ...
+
+    def admit(self, canonical: Fraction) -> Fraction | None:
+        """Return the value an answer votes for, None when it has no vote."""
+        ...
+
+    def order(self, value: Fraction) -> Fraction:
+        """Return the sort key of a voted value; ties go to the larger."""
+        ...
+
+
+def canonical(text: str) -> Fraction | None:
+    r"""Return the one exact rational `text` states, or None.
+
+    >>> canonical("x = \\dfrac{84}{2}\\text{ cm}")
+    Fraction(42, 1)
+    >>> canonical("1,234.50")
+    Fraction(2469, 2)
+    >>> canonical("3 or 4") is None
+    True
+    """
+    return _read(text) if len(text) <= MAX_CHARS else None
+
+
+def show(value: Fraction) -> str:
+    """Return a voted value as it is answered: "6576", "-7", "1/2"."""
+    return str(value)
+
+
+def equivalent(a: str, b: str) -> bool | None:
+    r"""Return whether two answers are equal as mathematics, None when undecided.
+
+    Two rationals are compared exactly and that is final; other texts are equal when they
+    are the same but for spacing and delimiters, and undecided otherwise.
+
+    >>> equivalent("0.5", "\\frac12"), equivalent("2", "3"), equivalent("x", "y")
+    (True, False, None)
+    """
+    first, second = canonical(a), canonical(b)
+    if first is not None and second is not None:
+        return first == second
+    written = plain(a)
+    return True if written and first is second and written == plain(b) else None
+
+
+@lru_cache(maxsize=4096)  # a vote reads every answer again whenever a chain ends
+def _read(text: str) -> Fraction | None:
+    if _INTEGER.fullmatch(text):
+        return Fraction(int(text))
+    cleaned = clean(text)
+    return None if cleaned is None else _related(cleaned, modular="mod" in text)
+
+
+def _related(text: str, *, modular: bool) -> Fraction | None:
+    """Return the value at the end of a chain of relations, the exact side of an approximation.
+
+    Parts before the last may hold anything but a list; where one is a number it must be
+    the same number, unless the chain is a congruence.
+    """
+    parts = _RELATION.split(text)
+    last = evaluate(quantity(parts[-1]))
+    for part, relation in zip(parts[:-1:2], parts[1::2], strict=True):
+        if "," in _BRACKETED.sub("", part) or _TWO_SIDES.fullmatch(part):
+            return None
+        value = evaluate(quantity(part)) if part.strip() else None
+        if value is None or last is None or value == last:
+            continue
+        if relation == "\\approx":
+            last = value
+        elif not modular and relation == "=":
+            return None
+    return last

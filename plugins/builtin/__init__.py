@@ -1,0 +1,1 @@
+"""The plugins votebox ships: one small file per concern, over the public door only."""

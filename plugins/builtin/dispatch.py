@@ -1,0 +1,57 @@
+"""Choose how many chains to keep in flight: `dispatch:all`, `fixed` and `need-driven`.
+
+A dispatcher sees where the vote stands and what the stop rule still needs. More chains
+at once answer sooner; fewer waste less when the rule fires.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Annotated
+
+from pydantic import Field
+from votebox.plugins import Advice, Register, VoteState, hookimpl
+
+
+@dataclass(frozen=True, slots=True)
+class FixedOptions:
+    """Set how many chains `dispatch:fixed` keeps in flight."""
+
+    chains: Annotated[int, Field(ge=1)] = 8
+
+
+@dataclass(frozen=True, slots=True)
+class NeedDrivenOptions:
+    """Set how many chains `dispatch:need-driven` starts for each vote still needed.
+
+    1 costs least and is the sequential answer exactly; 3 takes less time than launching
+    all at once.
+    """
+
+    slack: Annotated[float, Field(ge=1, le=1000)] = 3.0
+
+
+def launch_all(state: VoteState, advice: Advice, in_flight: int, options: None = None) -> int:
+    """Keep every chain that is left in flight."""
+    return state.left
+
+
+def fixed(state: VoteState, advice: Advice, in_flight: int, options: FixedOptions) -> int:
+    """Keep a fixed number of chains in flight."""
+    return min(options.chains, state.left)
+
+
+def need_driven(
+    state: VoteState, advice: Advice, in_flight: int, options: NeedDrivenOptions
+) -> int:
+    """Keep ceil(slack x need) chains in flight, at least 1, at most those left."""
+    # The margin keeps 1.1 x 10 = 11.000000000000002 at 11.
+    wanted = ceil(options.slack * advice.need - 1e-9)
+    return min(max(wanted, 1), state.left)
+
+
+@hookimpl
+def register_stops(register: Register) -> None:
+    """Register the dispatchers."""
+    register("dispatch:all", launch_all)
+    register("dispatch:fixed", fixed, options=FixedOptions)
+    register("dispatch:need-driven", need_driven, options=NeedDrivenOptions)

@@ -1,0 +1,167 @@
+r"""Bring an answer's notation to the plain arithmetic `arithmetic.py` reads.
+
+`clean` removes what does not change the value (delimiters, spacing, style, units) and
+refuses what may: a base, a list, plus-minus, "or", "million". A unit becomes one mark
+that the evaluator allows behind a finished value only, so "5 ft 6 in" is no number.
+Every pattern is linear and every loop is bounded.
+"""
+
+import re
+from typing import Final
+from unicodedata import decimal, normalize
+
+from votebox.plugins.arithmetic import UNIT
+
+__all__ = ["MAX_CHARS", "clean", "plain", "quantity"]
+
+MAX_CHARS: Final = 2000
+"""Longer texts are no answers."""
+
+_REFUSAL: Final = "\x02"
+_MINUS: Final = dict.fromkeys(map(ord, "\u2212\u2010\u2011\ufe63\uff0d\u02d7\u2796"), "-")
+_SIGNS: Final = {
+    "\u00d7": "\\times ",
+    "\u00b7": "\\cdot ",
+    "\u22c5": "\\cdot ",
+    "\u2219": "\\cdot ",
+    "\u00f7": "/",
+    "\u2044": "/",  # the fraction slash of NFKC's 1/2
+    "\u2215": "/",
+    "\u2261": "\\equiv ",
+    "\u2248": "\\approx ",
+    "\u21d2": "\\implies ",
+    "\u00b0": "^\\circ ",
+    "\u3002": ".",
+}
+_POWERS: Final = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
+_RAISED: Final = re.compile(f"[{''.join(_POWERS)}]+")
+# NFKC would read the base of 101₂ and the part of 1½ as further digits.
+_MERGED: Final = re.compile(r"[₀-₎]|\d\s*+[¼-¾⅐-⅞]|[①-⒛]")
+_LEADING_DASH: Final = re.compile(r"^[\s$(]*+[\u2012\u2013](?=\s*+[\d.\\(])")
+_SPACING: Final = re.compile(r"\\[,;: ]|~|\\(?:thinspace|enspace)(?![a-zA-Z])")
+_DOUBLED: Final = re.compile(r"\\\\(?=[a-zA-Z,;:!$%(){}\[\]])")
+_STYLE: Final = re.compile(
+    r"\\(?:left|right|[bB]igg?[lr]?|displaystyle|textstyle|limits|bf|rm|it)(?![a-zA-Z])"
+    r"|\\(?:text)?color\{[a-zA-Z]{1,20}\}"
+)
+_WRAPPER: Final = re.compile(
+    r"\\(math(?:bf|rm|it|sf|tt|normal)|boldsymbol|bm|text(?:bf|it|rm|sf|tt|normal)?|mbox"
+    r"|boxed|fbox)\s*+\{((?:[^{}]|\{[^{}]*+\})*+)\}"
+)
+_OUTER: Final = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("`", "`"))
+_ANSWER: Final = re.compile(
+    r"(?:the\s++)?(?:(?:final|correct)\s++)?answer(?:\s++is)?\s*+[:=]?+\s*+", re.IGNORECASE
+)
+_REFUSED: Final = re.compile(
+    rf"[<>;|{_REFUSAL}]|\.\.|[a-zA-Z]\s*+!=|\b(?:or|and)\b|\\[{{}}]"
+    r"|\\(?:pm|mp|leq?|geq?|neq?|not|in|cup|cap|to|infty|[lcd]?dots|b?mod|overline|lor|land|mid)"
+    r"(?![a-zA-Z])"
+)
+_MODULUS: Final = re.compile(
+    r"\\pmod\s*+(?:\{[^{}]*+\}|\d++)|\(\s*+(?:\\text\{\s*+)?\\?b?mod(?![a-zA-Z])[^()]*+\)"
+)
+_DEGREE: Final = re.compile(
+    r"(?:\^\s*+(?:\\circ(?![a-zA-Z])|\{\s*+\\circ\s*+\})|\\degrees?(?![a-zA-Z]))(?:\s*+[CF]\b)?"
+)
+_PERCENT: Final = re.compile(r"\\?[%¢€£¥](?=\W*+$)|\\?%")
+_BARE_UNIT: Final = re.compile(
+    r"(?<=[\d})\s\x01])(?:square|cubic|sq\.?|units?|per|[cmk]m|[mk]?g|ml|feet|foot|ft|inch(?:es)?"
+    r"|met(?:er|re)s?|miles?|yards?|degrees?|percent|dollars?|cents?|hours?|minutes?|seconds?"
+    r"|days?|weeks?|months?|years?)(?![a-zA-Z])"
+)
+_UNIT_POWER: Final = re.compile(rf"{UNIT}\s*+\^\s*+(?:\{{\s*+-?\d\s*+\}}|-?\d)")
+_UNIT_OVER: Final = re.compile(rf"(?<={UNIT})\s*+/\s*+(?={UNIT})")
+_UNIT_LETTERS: Final = frozenset("msghLlJNWVAFKC")
+# Words that change a number or say that it is not one; any other word is a unit.
+_CHANGING: Final = re.compile(
+    r"\b(?:or|and|not|no|to|mod|base|binary|octal|hex\w*|hundreds?|thousands?|[mbt]r?illions?|dozens?"
+    r"|half|halves|thirds?|quarters?|squared|cubed|factorial|less|more|than|least|most|plus|minus"
+    r"|times|over|if|when|undefined|infinit\w*|between|through|remainder|radicals?|pi|e)\b"
+)
+_LABEL: Final = re.compile(r"(?:\([A-Ea-e]\)|[A-E][.):])\s*+(?=\S)")
+_CURRENCY: Final = re.compile(r"(-?)\s*+(?:\\?\$|[€£¥])\s*+(?=[-\d.\\])")
+
+
+def clean(text: str) -> str | None:
+    """Return `text` as plain relations between expressions, None when it is no number."""
+    folded = _fold(text)
+    if folded is None:
+        return None
+    text = _stripped(_spaced(folded))
+    if "answer" in text.lower():
+        text = _stripped(_ANSWER.sub("", text, count=1))
+    text = _MODULUS.sub("", text)
+    for _ in range(8):
+        text, found = _WRAPPER.subn(_unwrapped, text)
+        if not found:
+            break
+    text = _PERCENT.sub(UNIT, _DEGREE.sub(UNIT, text))
+    text = _UNIT_POWER.sub(UNIT, _BARE_UNIT.sub(UNIT, text))
+    text = _UNIT_OVER.sub("", text)
+    return None if _REFUSED.search(text) else text
+
+
+def quantity(part: str) -> str:
+    """Return one side of a relation without choice label and currency sign."""
+    bare = _LABEL.sub("", _stripped(part), count=1) if part else part
+    sign = _CURRENCY.match(bare)
+    return sign[1] + bare[sign.end() :] if sign else bare
+
+
+def plain(text: str) -> str:
+    """Return `text` without delimiters, style and needless blanks, "" when over-long."""
+    folded = _fold(text) if len(text) <= MAX_CHARS else None
+    if folded is None:
+        return ""
+    bare = _stripped(_spaced(folded)).replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac")
+    return re.sub(r"(?<![a-zA-Z0-9])\s++|\s++(?![a-zA-Z0-9\s])", "", bare)
+
+
+def _fold(text: str) -> str | None:
+    """Return `text` in ASCII where its characters mean the same, None where that would lie."""
+    if text.isascii():
+        return text
+    if _MERGED.search(text):
+        return None
+    text = _RAISED.sub(lambda m: "^{" + "".join(_POWERS[c] for c in m[0]) + "}", text)
+    text = _LEADING_DASH.sub(lambda m: m[0][:-1] + "-", text.translate(_MINUS))
+    folded = normalize("NFKC", "".join(_SIGNS.get(c, c) for c in text))
+    return "".join(str(decimal(c)) if c.isdecimal() else _SIGNS.get(c, c) for c in folded)
+
+
+def _spaced(text: str) -> str:
+    """Bring spacing, style and doubled backslashes to one form."""
+    text = _DOUBLED.sub(r"\\", text).replace("{,}", ",").replace("\\!", "")
+    text = re.sub(r"\\q?quad(?![a-zA-Z])", "  ", _SPACING.sub(" ", text))
+    return _STYLE.sub("", text)
+
+
+def _stripped(text: str) -> str:
+    """Take off blanks, delimiters and a final full stop, a few layers deep."""
+    for _ in range(4):
+        text = text.strip()
+        if text.endswith((".", ",")) and text[-2:-1] != ".":
+            text = text[:-1].rstrip()
+        for opening, closing in _OUTER:
+            inner = text[len(opening) : -len(closing)]
+            whole = len(text) > len(opening) + len(closing)
+            if whole and text.startswith(opening) and text.endswith(closing):
+                text = text if opening[-1] in inner and opening != "**" else inner
+        wrapped = _WRAPPER.fullmatch(text)
+        if wrapped and any(c.isdigit() for c in wrapped[2]):
+            text = wrapped[2]
+    return text.strip()
+
+
+def _unwrapped(match: re.Match[str]) -> str:
+    r"""Return what \text{..} and its like stand for: a group, a label, a unit, a refusal."""
+    content = match[2].strip()
+    if any(c.isdigit() for c in content) or UNIT in content:
+        return "{" + content + "}"
+    if not content or _LABEL.match(content + "x"):
+        return content
+    word = content.strip(" .,:()$-/")
+    unit = match[1] in ("text", "textrm", "mathrm", "mbox", "textnormal")
+    if not unit or not word or _CHANGING.search(word.lower()):
+        return _REFUSAL
+    return UNIT if len(word) > 1 or word in _UNIT_LETTERS else _REFUSAL
