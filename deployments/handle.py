@@ -1,0 +1,175 @@
+"""Reach model and sandbox replicas through Ray Serve handles, as the solver's two ports.
+
+Two rules hold for every call made here. It starts in an empty context: a call that
+inherits the request id of the solve waits for ever under routers that match by that id.
+And it is cancelled by hand, always: with an empty context Serve no longer does it, and a
+response that is dropped keeps its replica working.
+"""
+
+import asyncio
+import contextvars
+import pickle
+import uuid
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.serve._private.common import RequestMetadata
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
+from ray.serve.handle import DeploymentHandle
+from votebox.deployments.payload import pack_prompts, unpack_deltas
+from votebox.deployments.streams import QueueStream
+from votebox.plugins import (
+    EngineError,
+    EngineUnavailable,
+    Execution,
+    Limits,
+    Prompt,
+    SandboxError,
+    VoteboxError,
+)
+
+__all__ = ["ServeEngine", "ServeSandbox", "detached"]
+
+
+def detached[T](call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Run a leaf call in an empty context; whoever calls this must end it."""
+    return asyncio.get_running_loop().create_task(call, context=contextvars.Context())
+
+
+class ServeEngine:
+    """Sample from a deployment that has the `sample` and `abort` of EmbeddedLLM.
+
+    `model` is the name its usage is shown under.
+    """
+
+    def __init__(self, handle: DeploymentHandle[Any], model: str) -> None:
+        self._handle = handle.options(stream=True)
+        self.model = model
+
+    def sample(self, prompts: Sequence[Prompt]) -> QueueStream:
+        """Start one chain per prompt on one replica and return their stream."""
+        call = _Call(self._handle, self.model, prompts)
+        return call.stream
+
+
+class _Call:
+    """Hold one `sample` call: its response, the replica it runs on, its stream."""
+
+    def __init__(
+        self, handle: DeploymentHandle[Any], model: str, prompts: Sequence[Prompt]
+    ) -> None:
+        self._handle, self._model = handle, model
+        self._id = uuid.uuid4().hex
+        self._replica = ""
+        self._unwanted: list[int] = []  # chains aborted before the replica was known
+        pump = detached(self._pump(pack_prompts(prompts))) if prompts else None
+        self.stream = QueueStream(len(prompts), self._abort, pump.cancel if pump else None)
+
+    async def _pump(self, packed: list[tuple[Any, ...]]) -> None:
+        response: Any = None
+        try:
+            response = self._handle.sample.remote((self._id, packed))
+            self._replica = await anext(response)
+            self._abort(self._unwanted)
+            async for batch in response:
+                self.stream.put(unpack_deltas(batch))
+            self.stream.fail(EngineError(self._model, "its stream ended before the reply did"))
+        except Exception as e:
+            # Serve and Ray raise many kinds; a reader must learn of each.
+            self.stream.fail(_engine_error(self._model, e))
+        finally:
+            if response is not None:
+                response.cancel()
+
+    def _abort(self, chains: Sequence[int]) -> None:
+        if not self._replica:
+            self._unwanted.extend(chains)
+        elif chains:
+            _tell(self._replica, "abort", self._id, list(chains))
+
+
+def _tell(replica: str, method: str, *args: Any) -> None:
+    """Call a method of one given replica, without waiting.
+
+    A Serve handle chooses the replica itself, so this goes to the actor by its name, in
+    the way `ray.llm` broadcasts to replicas. A replica that is gone has nothing to abort.
+    """
+    call_id = f"votebox-{uuid.uuid4()}"
+    metadata = RequestMetadata(request_id=call_id, internal_request_id=call_id, call_method=method)
+    try:
+        actor = ray.get_actor(replica, namespace="serve")
+    except ValueError:
+        return
+    actor.handle_request.remote(pickle.dumps(metadata), *args)
+
+
+class ServeSandbox:
+    """Run programs on the Jails deployment."""
+
+    def __init__(self, handle: DeploymentHandle[Any]) -> None:
+        self._handle = handle
+
+    async def run(
+        self,
+        code: str,
+        limits: Limits | None = None,
+        session: str | None = None,
+        files: Mapping[str, str | bytes] | None = None,
+        stdin: str = "",
+    ) -> Execution:
+        """Return what the program did; cancelling kills it on its replica.
+
+        Raises:
+            SandboxError: the replica failed, or no replica took the program.
+        """
+        given = dict(files) if files else None
+        try:
+            execution: Execution = await detached(self._run(code, limits, session, given, stdin))
+        except (RayError, RayServeException) as e:
+            raise _sandbox_error(e) from e
+        return execution
+
+    async def _run(self, *args: Any) -> Any:
+        response: Any = self._handle.run.remote(*args)
+        try:
+            return await response
+        finally:
+            response.cancel()
+
+
+def _own_error(error: Exception) -> VoteboxError | None:
+    """Return the error of ours that a replica raised, without Ray's wrapping."""
+    cause = error.cause if isinstance(error, RayTaskError) else error
+    return cause if isinstance(cause, VoteboxError) else None
+
+
+def _engine_error(model: str, error: Exception) -> EngineError:
+    found = _own_error(error)
+    if isinstance(found, EngineError):
+        return found
+    if isinstance(error, BackPressureError):
+        problem: EngineError = EngineUnavailable(model, "its queue is full", "try again later")
+    elif isinstance(error, RayActorError | DeploymentUnavailableError):
+        fix = "it is started again by Ray Serve; try again in a minute"
+        problem = EngineUnavailable(model, "its replica died", fix)
+    else:
+        problem = EngineError(model, f"its replica failed: {_brief(error)}")
+    problem.__cause__ = error
+    return problem
+
+
+def _sandbox_error(error: Exception) -> SandboxError:
+    found = _own_error(error)
+    if isinstance(found, SandboxError):
+        return found
+    if isinstance(error, BackPressureError):
+        return SandboxError("the sandbox queue is full; try again later")
+    return SandboxError("a sandbox replica failed", _brief(error))
+
+
+def _brief(error: Exception) -> str:
+    cause = error.cause if isinstance(error, RayTaskError) else error
+    lines = str(cause).strip().splitlines() or [""]
+    return f"{type(cause).__name__}: {lines[-1]}"

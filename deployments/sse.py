@@ -1,0 +1,171 @@
+"""Write chat-completion requests and read their streamed chunks, as plain values.
+
+The OpenAI protocol as its many servers speak it; knows nothing of connections.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from votebox.plugins import Delta, LogprobStats, Prompt, Sampling
+
+__all__ = ["Chunk", "ReplyReader", "complaint", "payload", "too_long", "unsupported"]
+
+OPTIONAL: Final = (
+    "min_p",
+    "top_k",
+    "repetition_penalty",
+    "skip_special_tokens",
+    "stream_options",
+    "logprobs",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+)
+"""Fields to leave out when a server refuses them by name."""
+
+TOO_LONG: Final = ("maximum context length", "context_length_exceeded", "max_model_len")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Hold what one streamed event says; `usage` is (prompt, completion) tokens."""
+
+    text: str = ""
+    reasoning: str = ""
+    finish_reason: str | None = None
+    usage: tuple[int, int] | None = None
+    logprobs: LogprobStats | None = None
+
+
+class ReplyReader:
+    """Turn the streamed events of one chain into deltas.
+
+    Tokens are counted one per event until the server tells its usage at the end.
+    """
+
+    def __init__(self, chain: int) -> None:
+        self._chain = chain
+        self._tokens = 0
+        self._finish_reason: str | None = None
+        self.usage: tuple[int, int] | None = None
+
+    def read(self, data: str) -> Delta | None:
+        """Return what one event adds, None when it adds no text.
+
+        Raises:
+            ValueError: it is no event, or reports an error.
+        """
+        chunk = _read_chunk(data)
+        self._finish_reason = chunk.finish_reason or self._finish_reason
+        self.usage = chunk.usage or self.usage
+        if not chunk.text and not chunk.reasoning:
+            return None
+        self._tokens += 1
+        return Delta(self._chain, chunk.text, 1, reasoning=chunk.reasoning, logprobs=chunk.logprobs)
+
+    def end(self) -> Delta:
+        """Return the last delta, which makes the token count what the server says.
+
+        Raises:
+            ValueError: the stream ended before the reply did.
+        """
+        if self._finish_reason is None:
+            raise ValueError("the stream broke off before the reply's end")
+        prompt_tokens, completion_tokens = self.usage or (0, self._tokens)
+        return Delta(
+            self._chain,
+            tokens=max(0, completion_tokens - self._tokens),
+            prompt_tokens=prompt_tokens,
+            finish_reason="length" if self._finish_reason == "length" else "stop",
+        )
+
+
+def payload(model: str, prompt: Prompt, without: Collection[str] = ()) -> dict[str, Any]:
+    """Return the body of a streamed request for one chain.
+
+    Sampling values that are neutral are not sent, nor the fields in `without`.
+    """
+    given = prompt.sampling or Sampling()
+    neutral = Sampling()
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [{"role": m.role, "content": m.content} for m in prompt.messages],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "temperature": given.temperature,
+        "top_p": given.top_p,
+    }
+    if prompt.seed is not None:
+        body["seed"] = prompt.seed
+    for name in ("max_tokens", "min_p", "top_k", "repetition_penalty", "skip_special_tokens"):
+        if getattr(given, name) != getattr(neutral, name):
+            body[name] = getattr(given, name)
+    for name in ("presence_penalty", "frequency_penalty"):
+        if getattr(given, name):
+            body[name] = getattr(given, name)
+    if given.stop:
+        body["stop"] = list(given.stop)
+    if given.logprobs:
+        body["logprobs"] = True
+    return {name: value for name, value in body.items() if name not in without}
+
+
+def unsupported(message: str, body: Mapping[str, Any]) -> set[str]:
+    """Return the optional fields of `body` that an error message names."""
+    return {name for name in OPTIONAL if name in body and name in message}
+
+
+def too_long(message: str) -> bool:
+    """Return whether an error message says that prompt and reply exceed the context."""
+    return any(sign in message for sign in TOO_LONG)
+
+
+def _read_chunk(data: str) -> Chunk:
+    """Return what one event says.
+
+    Raises:
+        ValueError: it is not JSON, not an event, or reports an error.
+    """
+    event = json.loads(data)
+    if not isinstance(event, dict):
+        raise ValueError(f"{data[:80]!r} is not an object")  # noqa: TRY004 - of JSON, not Python
+    if event.get("error"):
+        raise ValueError(complaint(data.encode()))
+    choices = event.get("choices") or []
+    usage = event.get("usage") or {}
+    counted = (usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
+    if not choices:
+        return Chunk(usage=counted if usage else None)
+    delta = choices[0].get("delta") or {}
+    return Chunk(
+        text=delta.get("content") or "",
+        # vLLM and OpenRouter write `reasoning`, DeepSeek and older servers the longer name.
+        reasoning=delta.get("reasoning") or delta.get("reasoning_content") or "",
+        finish_reason=choices[0].get("finish_reason"),
+        usage=counted if usage else None,
+        logprobs=_logprobs(choices[0].get("logprobs")),
+    )
+
+
+def complaint(content: bytes) -> str:
+    """Return the message in an error body, whatever its shape, in one line."""
+    text = content.decode(errors="replace")
+    try:
+        told: Any = json.loads(text)
+    except ValueError:
+        told = text
+    for key in ("error", "detail", "message"):
+        if isinstance(told, dict) and key in told:
+            told = told[key]
+            if isinstance(told, dict):
+                told = told.get("message", told)
+            break
+    return " ".join(str(told).split())[:500] or "no reason given"
+
+
+def _logprobs(given: Any) -> LogprobStats | None:
+    entries = (given or {}).get("content") or []
+    values = [float(entry["logprob"]) for entry in entries]
+    return LogprobStats(len(values), sum(values), min(values)) if values else None

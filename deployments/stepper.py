@@ -1,0 +1,299 @@
+"""Step vLLM's engine in one thread that owns it, for many streams at once.
+
+The thread takes commands from an inbox between steps, so nobody else ever touches the
+engine. What a step produced is gathered per stream and handed over at most once per
+interval, because each hand-over costs the event loop more than the tokens do.
+"""
+
+import itertools
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from votebox.deployments.vllm_start import release_llm
+from votebox.plugins import (
+    Delta,
+    EngineError,
+    EngineUnavailable,
+    LogprobStats,
+    Prompt,
+    PromptTooLong,
+)
+
+if TYPE_CHECKING:
+    from vllm.outputs import RequestOutput
+    from vllm.v1.engine.llm_engine import LLMEngine
+
+__all__ = ["Group", "Stepper"]
+
+
+@dataclass(slots=True)
+class _Chain:
+    """Gather what one request produced since the last hand-over."""
+
+    number: int
+    request: str
+    prompt_tokens: int
+    text: list[str] = field(default_factory=list)
+    tokens: int = 0
+    logprobs: LogprobStats | None = None
+    finish_reason: str | None = None
+
+    @property
+    def fresh(self) -> bool:
+        return bool(self.tokens or self.finish_reason or any(self.text))
+
+    def take(self) -> Delta:
+        """Return what was gathered and begin anew."""
+        delta = Delta(
+            self.number,
+            "".join(self.text),
+            self.tokens,
+            self.prompt_tokens,
+            logprobs=self.logprobs,
+            finish_reason=self.finish_reason,
+        )
+        self.text, self.tokens, self.prompt_tokens, self.logprobs = [], 0, 0, None
+        return delta
+
+
+class Group:
+    """Name one stream to the stepper: where its batches and its error go.
+
+    Both functions are called in the stepping thread and must not block.
+    """
+
+    def __init__(
+        self,
+        prompts: Sequence[Prompt],
+        put: Callable[[Sequence[Delta]], None],
+        fail: Callable[[EngineError], None],
+    ) -> None:
+        self.prompts, self.put, self.fail = prompts, put, fail
+        self.chains: dict[int, _Chain] = {}
+        self.due_s = 0.0
+
+
+class Stepper:
+    """Own vLLM's engine in a thread of its own.
+
+    `build` makes the engine, in that thread. `started` is called there once, with None
+    or the error that kept it from starting. `interval_s` is the least time between two
+    batches of a stream; the first batch and the ends of chains do not wait for it.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        build: Callable[[], "LLMEngine"],
+        started: Callable[[EngineError | None], None],
+        interval_s: float,
+    ) -> None:
+        self._model, self._build, self._started = model, build, started
+        self._interval_s = interval_s
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._requests: dict[str, tuple[Group, _Chain]] = {}
+        self._groups: set[Group] = set()
+        self._ids = itertools.count()
+        self._state = threading.Lock()  # guards failure against a command posted too late
+        self.failure: EngineError | None = None
+        self._stopping = False
+        self._llm: Any = None
+        self.unfinished = 0  # requests in the engine, by its own count after the last step
+        self._thread = threading.Thread(target=self._run, name="votebox-engine", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread, which starts the engine."""
+        self._thread.start()
+
+    def open(self, group: Group) -> None:
+        """Start the chains of a group; a dead engine fails it at once."""
+        with self._state:
+            if self.failure is None:
+                self._groups.add(group)
+                self._inbox.put(lambda: self._open(group))
+                return
+        group.fail(_again(self.failure))
+
+    def abort(self, group: Group, chains: Sequence[int]) -> None:
+        """End chains of a group; each gets a last delta with reason abort."""
+        self._inbox.put(lambda: self._abort(group, chains))
+
+    def stop(self) -> None:
+        """End the thread after the step under way; open streams fail."""
+        self._stopping = True
+        self._inbox.put(lambda: None)
+
+    def join(self) -> None:
+        """Wait until the thread has ended; blocks."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._llm = self._build()
+        except EngineError as e:
+            self._die(e)
+            self._started(e)
+            return
+        self._started(None)
+        problem: EngineError = EngineUnavailable(self._model, "its engine was closed")
+        try:
+            while not self._stopping:
+                self._serve()
+        except BaseException as e:
+            # Whatever kills the thread, no stream may hang.
+            problem = EngineError(self._model, f"its engine died: {type(e).__name__}: {e}")
+            problem.__cause__ = e
+        self.unfinished = 0
+        self._die(problem)
+        release_llm(self._llm)
+        self._llm = None
+
+    def _serve(self) -> None:
+        """Obey what came in, waiting for it when idle; then step once and hand over."""
+        busy = self._llm.has_unfinished_requests()
+        if not busy:
+            self._inbox.get()()
+        while True:
+            try:
+                self._inbox.get_nowait()()
+            except queue.Empty:
+                break
+        if self._llm.has_unfinished_requests():
+            for output in self._llm.step():
+                self._gather(output)
+        self.unfinished = self._llm.get_num_unfinished_requests()
+        self._hand_over()
+
+    def _open(self, group: Group) -> None:
+        try:
+            rendered = [self._render(prompt) for prompt in group.prompts]
+            room = self._room(rendered)
+            for number, (prompt, ids) in enumerate(zip(group.prompts, rendered, strict=True)):
+                chain = _Chain(number, f"{next(self._ids)}", len(ids))
+                if room[number] > 0:
+                    self._add(group, chain, prompt, ids, room[number])
+                else:  # beside chains that have room, its context is used up
+                    chain.finish_reason = "length"
+                group.chains[number] = chain
+        except EngineError as e:
+            self._drop(group, e)
+        except Exception as e:
+            # A refused request is its stream's misfortune, not the engine's death.
+            problem = EngineError(self._model, f"refused the request: {type(e).__name__}: {e}")
+            problem.__cause__ = e
+            self._drop(group, problem)
+
+    def _render(self, prompt: Prompt) -> list[int]:
+        tokenizer = self._llm.get_tokenizer()
+        messages = [{"role": m.role, "content": m.content} for m in prompt.messages]
+        text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
+        return ids
+
+    def _add(self, group: Group, chain: _Chain, prompt: Prompt, ids: list[int], room: int) -> None:
+        from vllm.inputs.engine import tokens_input
+
+        params = _params(prompt, room)
+        self._llm.add_request(chain.request, tokens_input(ids), params)
+        self._requests[chain.request] = (group, chain)
+
+    def _drop(self, group: Group, problem: EngineError) -> None:
+        self._abort(group, list(group.chains))
+        self._groups.discard(group)
+        group.fail(problem)
+
+    def _abort(self, group: Group, chains: Sequence[int]) -> None:
+        running = [c for n in chains if (c := group.chains.get(n)) and c.finish_reason is None]
+        for chain in running:
+            chain.finish_reason = "abort"
+            self._requests.pop(chain.request, None)
+        group.due_s = 0.0
+        if running:
+            self._llm.abort_request([chain.request for chain in running])
+
+    def _gather(self, output: "RequestOutput") -> None:
+        if output.request_id not in self._requests:
+            return  # aborted while this step was under way
+        group, chain = self._requests[output.request_id]
+        piece = output.outputs[0]
+        chain.text.append(piece.text)
+        chain.tokens += len(piece.token_ids)
+        if piece.logprobs:
+            chain.logprobs = _add_logprobs(chain.logprobs, piece.logprobs, piece.token_ids)
+        if output.finished:
+            del self._requests[output.request_id]
+            reason = piece.finish_reason
+            chain.finish_reason = reason if reason in ("stop", "length") else "abort"
+            group.due_s = 0.0
+
+    def _hand_over(self) -> None:
+        now_s = time.monotonic()
+        for group in [g for g in self._groups if now_s >= g.due_s]:
+            batch = [chain.take() for chain in group.chains.values() if chain.fresh]
+            if batch:
+                group.due_s = now_s + self._interval_s
+                group.put(batch)
+            for delta in batch:
+                if delta.finish_reason is not None:
+                    del group.chains[delta.chain]
+            if not group.chains and batch:
+                self._groups.discard(group)
+
+    def _room(self, rendered: Sequence[Sequence[int]]) -> list[int]:
+        """Return what the context leaves for each; raise PromptTooLong if for none."""
+        most = self._llm.model_config.max_model_len
+        room = [most - len(ids) for ids in rendered]
+        if max(room) <= 0:
+            problem = f"the prompt has {most - max(room)} tokens and the context holds {most}"
+            raise PromptTooLong(self._model, problem, "shorten the question or raise max_model_len")
+        return room
+
+    def _die(self, problem: EngineError) -> None:
+        with self._state:
+            self.failure = problem
+            groups, self._groups = self._groups, set()
+        for group in groups:
+            group.fail(_again(problem))
+
+
+def _again(error: EngineError) -> EngineError:
+    """Return a copy to raise: one exception raised in many places grows without end."""
+    copy = type(error)(*error.args)
+    copy.__cause__ = error.__cause__
+    return copy
+
+
+def _params(prompt: Prompt, room: int) -> Any:
+    """Return vLLM's sampling parameters; `room` is what the context leaves, in tokens."""
+    from vllm.sampling_params import RequestOutputKind, SamplingParams
+
+    given = prompt.sampling
+    if given is None:
+        raise ValueError("a prompt came without sampling")
+    return SamplingParams(
+        temperature=given.temperature,
+        top_p=given.top_p,
+        top_k=given.top_k,
+        min_p=given.min_p,
+        seed=prompt.seed,
+        max_tokens=min(given.max_tokens or room, room),
+        stop=list(given.stop),
+        repetition_penalty=given.repetition_penalty,
+        presence_penalty=given.presence_penalty,
+        frequency_penalty=given.frequency_penalty,
+        skip_special_tokens=given.skip_special_tokens,
+        logprobs=0 if given.logprobs else None,
+        output_kind=RequestOutputKind.DELTA,  # cumulative text would copy O(n^2)
+    )
+
+
+def _add_logprobs(
+    stats: LogprobStats | None, logprobs: Any, token_ids: Sequence[int]
+) -> LogprobStats:
+    values = [entry[t].logprob for entry, t in zip(logprobs, token_ids, strict=False)]
+    new = LogprobStats(len(values), sum(values), min(values, default=0.0))
+    return new if stats is None else stats + new

@@ -1,0 +1,76 @@
+"""The way models run on clusters: ray.serve.llm, here with its CPU accelerator."""
+
+import asyncio
+
+import pytest
+from votebox.deployments import ModelArgs, ServeEngine
+from votebox.plugins import EngineError, Message, Prompt, PromptTooLong, Sampling
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+MANY = 400
+
+
+def prompts(count, **sampling):
+    asked = Sampling(**{"temperature": 1.0, **sampling})
+    return [Prompt((Message("user", "What is 12 plus 30?"),), asked, n) for n in range(count)]
+
+
+async def test_cluster_model_streams_aborts_and_refuses_through_the_same_port(ray_cluster):
+    from ray import serve
+    from votebox.deployments.app import _cluster
+
+    model = ModelArgs(
+        kind="cluster",
+        source="mini",
+        accelerator="cpu",
+        engine_kwargs={
+            "dtype": "float32",
+            "enforce_eager": True,
+            "enable_chunked_prefill": False,
+            "max_num_seqs": 64,
+        },
+        env={
+            "VLLM_CPU_KVCACHE_SPACE": "1",
+            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+            "OMP_NUM_THREADS": "1",
+            "TORCH_COMPILE_DISABLE": "1",
+        },
+    )
+    handle = serve.run(_cluster("default", model), name="cluster", route_prefix=None)
+    engine = ServeEngine(handle, model.shown_name)
+
+    deltas = [d async for batch in engine.sample(prompts(4)) for d in batch]
+    for chain in range(4):
+        own = [d for d in deltas if d.chain == chain]
+        assert "".join(d.text for d in own)
+        assert sum(d.tokens for d in own) > 0
+        assert sum(d.prompt_tokens for d in own) > 0
+        assert own[-1].finish_reason in {"stop", "length"}
+
+    greedy = prompts(1, temperature=0.0, max_tokens=10**6)
+    texts = []
+    for _ in range(2):
+        read = [d.text async for batch in engine.sample(greedy) for d in batch]
+        texts.append("".join(read))
+    assert texts[0] == texts[1]
+
+    stream = engine.sample(prompts(MANY))
+    await anext(stream)
+    await stream.abort(MANY - 1)
+    reasons = {}
+    async with asyncio.timeout(120):
+        while MANY - 1 not in reasons:
+            reasons |= {d.chain: d.finish_reason for d in await anext(stream) if d.finish_reason}
+    assert reasons[MANY - 1] == "abort"
+    await stream.aclose()
+    async with asyncio.timeout(60):
+        while await handle.unfinished.remote():
+            await asyncio.sleep(0.1)
+
+    long = Prompt((Message("user", "1 2 3 " * 3000),), Sampling(), 1)
+    with pytest.raises(PromptTooLong):
+        await anext(engine.sample([long]))
+    with pytest.raises(EngineError, match="top_p"):
+        await anext(engine.sample(prompts(1, top_p=7.0)))
+    serve.delete("cluster")
