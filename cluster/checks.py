@@ -1,0 +1,141 @@
+"""Refuse what cannot work before anything slow starts.
+
+Each check raises BadUsage naming the value and the fix, or Failed for what the machine
+lacks. The first group imports nothing; the second imports the rooms it asks.
+"""
+
+import errno
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from votebox.cluster.errors import BadUsage, Failed, translated
+
+if TYPE_CHECKING:
+    from votebox.plugins import Recipe, Registry
+
+__all__ = [
+    "DEFAULT_RECIPE",
+    "check_host",
+    "check_model",
+    "check_port_free",
+    "check_recipe",
+    "check_sandbox",
+    "check_url",
+    "read_question",
+]
+
+DEFAULT_RECIPE: Final = "vote"
+"""The recipe of a solve that names none."""
+
+_MOST_CHARS: Final = 100_000
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+
+def read_question(argument: str) -> str:
+    """Return the question; `-` reads stdin."""
+    text = argument
+    if argument == "-":
+        try:
+            text = sys.stdin.buffer.read(4 * _MOST_CHARS + 1).decode("utf-8")
+        except UnicodeDecodeError as e:
+            raise BadUsage("the question on stdin is not UTF-8 text", "convert it") from e
+    if not text.strip():
+        raise BadUsage("the question is empty", 'write one: votebox solve "What is 6 times 7?"')
+    if len(text) > _MOST_CHARS:
+        size = f"more than {_MOST_CHARS:,}" if argument == "-" else f"{len(text):,}"
+        raise BadUsage(f"the question has {size} characters", f"give at most {_MOST_CHARS:,}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as e:
+        raise BadUsage("the question is not valid UTF-8 text", "convert it") from e
+    return text
+
+
+def check_url(option: str, url: str) -> str:
+    """Return the base URL without a trailing slash."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise BadUsage(f"{option} {url!r} is not an HTTP URL", "write http://HOST:PORT")
+    return url.rstrip("/")
+
+
+def check_host(host: str) -> None:
+    """Refuse to listen where others can reach an app that asks nobody for a key."""
+    if host not in _LOOPBACK:
+        raise BadUsage(
+            f"--host {host!r} would open the app to the network without keys",
+            "use --host 127.0.0.1 and a tunnel or a reverse proxy that asks for them",
+        )
+
+
+def check_port_free(host: str, port: int) -> None:
+    """Refuse a port that somebody listens on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError as e:
+            problem = f"port {port} on {host} is not yours to listen on"
+            raise BadUsage(problem, "choose one above 1023 with --port") from e
+        except OSError as e:
+            if e.errno != errno.EADDRINUSE:
+                raise BadUsage(f"--host {host!r} cannot be listened on: {e}") from e
+            free = f"stop what listens there or choose another with --port {port + 1}"
+            raise BadUsage(f"port {port} on {host} is in use", free) from e
+
+
+def check_recipe(name: str, registry: "Registry", *, files: bool = True) -> "Recipe":
+    """Return the recipe called `name`, or the one in the TOML file `name`.
+
+    `files` False refuses a file, for an app that knows recipes by name alone.
+    """
+    from votebox.plugins import RecipeError, load_recipe
+
+    try:
+        if not name.endswith(".toml"):
+            return registry.recipe(name)
+        recipe = load_recipe(Path(name), registry)
+    except RecipeError as e:
+        raise translated(e) from e
+    if not files:
+        raise BadUsage(
+            f"--recipe {name} is a file, which a running app cannot read",
+            "add --local or --endpoint, or register it in a plugin",
+        )
+    return recipe
+
+
+def check_model(source: str) -> str:
+    """Return where a model is, a folder or a hub id; refuse one no engine could load."""
+    from votebox.deployments.model_source import check_model as find_model
+    from votebox.plugins import EngineError
+
+    try:
+        return find_model(source)
+    except EngineError as e:
+        raise BadUsage(f"--model {source!r}: {e.problem}", e.fix) from e
+
+
+def check_sandbox() -> None:
+    """Run one program in the sandbox; raise Failed with what is missing."""
+    import asyncio
+
+    from votebox.sandbox import SandboxError, probe
+
+    try:
+        found = asyncio.run(probe())
+    except SandboxError as e:
+        raise translated(e) from e
+    if not found.ok:
+        broken = next((c for c in found.checks if not c.ok), None)
+        problem = f"{broken.name}: {broken.found}" if broken else "no isolation on this host"
+        fix = broken.fix if broken else ""
+        raise Failed(f"the sandbox cannot run here: {problem}", fix or "see `votebox doctor`")

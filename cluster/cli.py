@@ -1,0 +1,120 @@
+"""The command line: typer commands in, exit codes out.
+
+An error is one line on stderr, never a traceback (VOTEBOX_DEBUG=1 shows it). This module
+imports no more than `--help` needs.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from votebox.cluster import app_commands, look_commands
+from votebox.cluster.errors import INTERRUPTED, CliError
+from votebox.cluster.solve import solve
+from votebox.cluster.text import one_line
+
+__all__ = ["app", "main", "run"]
+
+app = typer.Typer(
+    name="votebox",
+    help="Serve answers, not tokens: many chains, their Python in a jail, one vote.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+recipes = typer.Typer(help="List, draw and check recipes.", no_args_is_help=True)
+
+app.command()(solve)
+app.command()(app_commands.up)
+app.command()(app_commands.down)
+app.command()(app_commands.status)
+app.command()(look_commands.plugins)
+app.add_typer(recipes, name="recipes")
+recipes.command("list")(look_commands.recipes_list)
+recipes.command("show")(look_commands.recipes_show)
+recipes.command("check")(look_commands.recipes_check)
+app.command()(look_commands.doctor)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"votebox {version('votebox')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_stdout()
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; return its exit code, having said on stderr what went wrong."""
+    _interrupt_on_signals()
+    try:
+        result = app(args=list(arguments), prog_name="votebox", standalone_mode=False)
+    except KeyboardInterrupt:
+        result = INTERRUPTED
+    except BrokenPipeError:  # the reader of stdout has left, as in `| head -1`
+        _drop_stdout()
+        return 1
+    except CliError as e:
+        return _say(str(e), e.exit_code, e)
+    except typer.TyperException as e:
+        text = e.format_message()
+        return _say(f"{text} (see votebox --help)" if text else "see votebox --help", 2, e)
+    except Exception as e:
+        # Whatever nobody foresaw must still be one line and exit code 1.
+        from votebox.cluster.errors import translated
+
+        known = translated(e)
+        return _say(f"{known}; VOTEBOX_DEBUG=1 shows where", known.exit_code, e)
+    if result == INTERRUPTED:  # typer, too, turns a KeyboardInterrupt into this code
+        return _say("interrupted", INTERRUPTED)
+    return result if isinstance(result, int) else 0
+
+
+def _say(text: str, code: int, error: Exception | None = None) -> int:
+    if error is not None and os.environ.get("VOTEBOX_DEBUG") == "1":
+        import traceback
+
+        traceback.print_exception(error)
+    typer.echo(f"votebox: {one_line(text)}", err=True)
+    return code
+
+
+def _interrupt_on_signals() -> None:
+    """Make SIGTERM and SIGHUP end a command as Ctrl-C does, unless they are ignored."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, interrupt)
+
+
+def _drop_stdout() -> None:
+    """Keep the interpreter from failing again when it flushes stdout at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,151 @@
+"""Solve in the calling process, without Ray: an engine, the sandbox and the solver.
+
+The engine is vLLM in this process or an OpenAI-compatible endpoint. vLLM writes to file
+descriptors 1 and 2 whatever Python is told, so both go to the log file meanwhile.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
+
+from votebox.cluster.errors import INTERRUPTED
+from votebox.cluster.keeper import adopt_orphans, end_all
+from votebox.cluster.screen import Show
+
+if TYPE_CHECKING:
+    from votebox.plugins import Engine, Recipe, Registry
+
+__all__ = ["LocalPlan", "ended_at_once", "leave", "quiet", "solve_here"]
+
+_GRACE_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPlan:
+    """Say what to solve and with which engine; None leaves the other side's default.
+
+    `endpoint` None means vLLM in this process with `model`.
+    """
+
+    question: str
+    recipe: "Recipe"
+    registry: "Registry"
+    chains: int | None = None
+    seed: int | None = None
+    deadline_s: float | None = None
+    model: str | None = None
+    endpoint: str | None = None
+    endpoint_model: str | None = None
+
+
+@contextmanager
+def quiet(log: Path) -> Iterator[tuple[TextIO, TextIO]]:
+    """Send file descriptors 1 and 2 to `log`; yield streams to the real ones."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    sink = os.open(log, os.O_WRONLY | os.O_APPEND)
+    os.dup2(sink, 1)
+    os.dup2(sink, 2)
+    os.close(sink)
+    streams = [
+        os.fdopen(os.dup(fd), "w", encoding="utf-8", errors="replace", buffering=1) for fd in kept
+    ]
+    try:
+        yield streams[0], streams[1]
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for stream in streams:
+            stream.close()
+        for number, descriptor in zip((1, 2), kept, strict=True):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+
+
+@contextmanager
+def ended_at_once(close: Callable[[], None]) -> Iterator[None]:
+    """Make Ctrl-C, SIGTERM and SIGHUP end this process and all it started, now.
+
+    Unwinding is not enough here: an engine that is starting cannot be interrupted, and
+    the interpreter would wait for its thread. `close` gives the terminal back.
+    """
+
+    def end() -> None:
+        close()
+        leave(INTERRUPTED)
+
+    def told(number: int, frame: FrameType | None) -> None:
+        for ignored in numbers:
+            signal.signal(ignored, signal.SIG_IGN)
+        # In a thread, because the signal may have come while this one writes to the very
+        # stream that `close` writes to.
+        threading.Thread(target=end).start()
+
+    adopt_orphans()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, told) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def solve_here(plan: LocalPlan, show: Show, answered: Callable[[dict[str, Any]], None]) -> None:
+    """Solve and call `answered` with the verdict as its wire dict, before cleaning up.
+
+    Raises:
+        VoteboxError: what the engine, the sandbox or the solver raise.
+    """
+    asyncio.run(_solve(plan, show, answered))
+
+
+def leave(code: int) -> NoReturn:
+    """End this process and all it started, now: vLLM takes five seconds to unwind."""
+    end_all(_GRACE_S)
+    os._exit(code)
+
+
+async def _solve(plan: LocalPlan, show: Show, answered: Callable[[dict[str, Any]], None]) -> None:
+    from votebox.plugins import Problem, to_wire
+    from votebox.plugins.solver import SolveOptions, Solver
+    from votebox.sandbox import Sandbox
+
+    options = SolveOptions(chains=plan.chains, seed=plan.seed, deadline_s=plan.deadline_s)
+    async with AsyncExitStack() as stack:
+        sandbox = None
+        if plan.recipe.needs_sandbox:  # first, because it fails at once where it cannot run
+            show({"type": "stage", "text": "starting the sandbox"})
+            sandbox = await stack.enter_async_context(Sandbox(workers=2))
+        engine = await _engine(plan, show, stack)
+        solver = Solver(engine, sandbox, plan.registry)
+        events = solver.events(Problem(plan.question), plan.recipe, options)
+        stack.push_async_callback(events.aclose)
+        async for event in events:
+            wire: Mapping[str, Any] = to_wire(event)
+            show(wire)
+            if wire["type"] == "verdict_reached":
+                answered(dict(wire["verdict"]))
+
+
+async def _engine(plan: LocalPlan, show: Show, stack: AsyncExitStack) -> "Engine":
+    """Start the engine of the plan; `stack` closes it."""
+    if plan.endpoint is not None:
+        from votebox.deployments.engine_endpoint import EndpointEngine
+
+        show({"type": "stage", "text": f"asking {plan.endpoint} for its models"})
+        endpoint = EndpointEngine(plan.endpoint, model=plan.endpoint_model or "")
+        return await stack.enter_async_context(endpoint)
+    from votebox.deployments.engine_embedded import EmbeddedEngine
+
+    show({"type": "stage", "text": "loading the model (importing vLLM)"})
+    return await stack.enter_async_context(EmbeddedEngine(plan.model))

@@ -1,0 +1,73 @@
+"""Write the verdict of a solve on stdout: for people, or as one JSON object."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from votebox.cluster.live import bar
+from votebox.cluster.text import clean, one_line
+
+__all__ = ["write_json", "write_verdict"]
+
+_VOTE_ROWS: Final = 8
+
+
+def write_json(value: Any, stream: TextIO) -> None:
+    """Write `value` on one line; all but ASCII is escaped, so no terminal obeys it."""
+    stream.write(json.dumps(value) + "\n")
+    stream.flush()
+
+
+def write_verdict(verdict: Mapping[str, Any], stream: TextIO) -> None:
+    """Write the answer on its own first line, then the votes and what it took."""
+    console = Console(file=stream, highlight=False, markup=False, emoji=False)
+    answer = verdict["answer"]
+    if answer is None:
+        said = one_line(str(verdict["reason"] or verdict["stop_reason"]))
+        console.print(Text(f"no answer: {said}", style="bold yellow"), soft_wrap=True)
+    else:
+        console.print(Text(clean(str(answer)), style="bold green"), soft_wrap=True)
+    if verdict["votes"]:
+        console.print()
+        console.print(_votes(verdict))
+    console.print()
+    console.print(Text(_cost(verdict), style="dim"), soft_wrap=True)
+
+
+def _votes(verdict: Mapping[str, Any]) -> Table:
+    votes = verdict["votes"]
+    whole = sum(vote["weight"] for vote in votes) or 1
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
+    table.add_column("answer", overflow="ellipsis", no_wrap=True, max_width=40)
+    table.add_column("votes", justify="right")
+    table.add_column("")
+    table.add_column("chains", overflow="ellipsis", no_wrap=True, style="dim")
+    for number, vote in enumerate(votes[:_VOTE_ROWS]):
+        style = "green" if number == 0 else "yellow"
+        table.add_row(
+            Text(one_line(str(vote["answer"]), 200)),
+            Text(f"{vote['weight']:g}"),
+            Text(bar(vote["weight"] / whole, 16), style=style),
+            Text(" ".join(str(chain) for chain in vote["chains"])),
+        )
+    if len(votes) > _VOTE_ROWS:
+        table.add_row(Text(f"and {len(votes) - _VOTE_ROWS} more", style="dim"))
+    return table
+
+
+def _cost(verdict: Mapping[str, Any]) -> str:
+    usage = verdict["usage"]
+    parts = [
+        f"confidence {verdict['confidence']:.0%}",
+        f"{usage['chains']} chains, {usage['chains_aborted']} stopped early",
+        f"{usage['executions']} programs",
+        f"{usage['total_tokens']:,} tokens",
+        f"{verdict['wall_s']:.1f} s",
+        f"recipe {verdict['recipe']}, seed {verdict['seed']}",
+    ]
+    if verdict["stopped_by"]:
+        parts.insert(1, f"stopped by {verdict['stopped_by']}")
+    return one_line(" · ".join(parts))

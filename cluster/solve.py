@@ -1,0 +1,215 @@
+"""`votebox solve`: one question in, one voted answer out.
+
+Decides who answers (a running app, a temporary one, this process, an endpoint), checks
+what is cheap to check, and shows what happens.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TextIO
+
+import typer
+from votebox.cluster import checks
+from votebox.cluster.errors import ABSTAINED, BadUsage, translated
+from votebox.cluster.result import write_json, write_verdict
+from votebox.cluster.screen import Screen
+from votebox.cluster.state import new_log, read_app
+
+__all__ = ["solve"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Hold what the caller typed, checked for form."""
+
+    question: str
+    recipe: str | None
+    chains: int | None
+    seed: int | None
+    deadline_s: float | None
+    model: str | None
+    endpoint: str | None
+    endpoint_model: str | None
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """Return the body an app takes; what was not given is left to its defaults."""
+        body = {
+            "question": self.question,
+            "recipe": self.recipe,
+            "chains": self.chains,
+            "seed": self.seed,
+            "deadline_s": self.deadline_s,
+        }
+        return {name: value for name, value in body.items() if value is not None}
+
+
+def solve(
+    question: Annotated[str, typer.Argument(help="The question; - reads it from stdin.")],
+    *,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="A recipe's name, or a TOML file.", show_default=checks.DEFAULT_RECIPE),
+    ] = None,
+    chains: Annotated[
+        int | None, typer.Option(min=1, max=4096, help="Chains to sample, at most.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed, for the same answer again.")
+    ] = None,
+    deadline_s: Annotated[
+        float | None, typer.Option(min=0.001, help="Answer with what is there after S seconds.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Write the verdict as one JSON object.")
+    ] = False,
+    local: Annotated[
+        bool, typer.Option("--local", help="Solve in this process, without Ray.")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option(help="A model folder instead of the embedded model.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="Sample from an OpenAI-compatible server.")
+    ] = None,
+    endpoint_model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The model there; default: its only one.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Ask the votebox app that runs there.")
+    ] = None,
+) -> int:
+    """Answer a question by a vote of many reasoning chains.
+
+    Asks the app that `votebox up` started; without one it starts a temporary app and
+    ends it with the answer. Exit codes: 0 answered, 3 abstained, 2 bad usage, 1 failure,
+    130 interrupted.
+    """
+    _check_alone({"--url": url, "--endpoint": endpoint, "--local": local or None})
+    _check_together(url=url, endpoint=endpoint, model=model, endpoint_model=endpoint_model)
+    if deadline_s is not None and not deadline_s < float("inf"):
+        raise BadUsage(f"--deadline-s {deadline_s} is no number of seconds", "give one, as 60")
+    asked = _Asked(
+        checks.read_question(question),
+        recipe,
+        chains,
+        seed,
+        deadline_s,
+        model,
+        checks.check_url("--endpoint", endpoint) if endpoint else None,
+        endpoint_model,
+    )
+    if local or endpoint:
+        return _solve_locally(asked, json=json)
+    return _solve_in_app(asked, checks.check_url("--url", url) if url else None, json=json)
+
+
+def _check_alone(given: Mapping[str, object]) -> None:
+    names = [name for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise BadUsage(f"{' and '.join(names)} exclude each other", "give one of them")
+
+
+def _check_together(
+    *, url: str | None, endpoint: str | None, model: str | None, endpoint_model: str | None
+) -> None:
+    if endpoint_model is not None and endpoint is None:
+        raise BadUsage("--endpoint-model needs --endpoint", "add --endpoint URL")
+    for option, value in (("--url", url), ("--endpoint", endpoint)):
+        if model is not None and value is not None:
+            fix = "use --endpoint-model NAME" if endpoint else "leave one of them out"
+            raise BadUsage(f"--model has no effect with {option}", fix)
+
+
+def _solve_in_app(asked: _Asked, url: str | None, *, json: bool) -> int:
+    from votebox.cluster.client import solve_over_http
+
+    url = url or _running_app(asked)
+    if url is None:
+        return _solve_in_temporary_app(asked, json=json)
+    with Screen(sys.stderr) as screen:
+        verdict = solve_over_http(url, asked.request, screen.show)
+    return _finish(verdict, sys.stdout, json=json)
+
+
+def _running_app(asked: _Asked) -> str | None:
+    """Return the URL of the app to ask, None when a temporary one is needed; say why."""
+    from votebox.cluster.client import health
+
+    app = read_app()
+    if app is None:
+        return None
+    if asked.model is not None and checks.check_model(asked.model) != app.model:
+        why = "serves another model"
+    elif not app.ready:
+        why = "is still starting"
+    elif not health(app.url):
+        why = "does not answer"
+    else:
+        return app.url
+    typer.echo(f"the app at {app.url} {why}; starting a temporary one", err=True)
+    return None
+
+
+def _solve_in_temporary_app(asked: _Asked, *, json: bool) -> int:
+    from votebox.cluster.client import solve_in_runtime
+    from votebox.cluster.runtime import RuntimeArgs
+    from votebox.plugins import Registry
+
+    name = asked.recipe or checks.DEFAULT_RECIPE
+    recipe = checks.check_recipe(name, Registry.load(), files=False)
+    app: dict[str, Any] = {"ingress": False}
+    if asked.model is not None:
+        app["models"] = {"default": {"source": checks.check_model(asked.model)}}
+    with Screen(sys.stderr) as screen:
+        if recipe.needs_sandbox:
+            screen.show({"type": "stage", "text": "checking the sandbox"})
+            checks.check_sandbox()
+        args = RuntimeArgs("solve", -1, app, asked.request)
+        verdict = solve_in_runtime(args, new_log("solve"), screen.show)
+    return _finish(verdict, sys.stdout, json=json)
+
+
+def _solve_locally(asked: _Asked, *, json: bool) -> int:
+    from votebox.cluster.local import LocalPlan, ended_at_once, leave, quiet, solve_here
+    from votebox.plugins import Registry, VoteboxError
+
+    registry = Registry.load()
+    recipe = checks.check_recipe(asked.recipe or checks.DEFAULT_RECIPE, registry)
+    if asked.model is not None:
+        checks.check_model(asked.model)
+    plan = LocalPlan(
+        asked.question,
+        recipe,
+        registry,
+        asked.chains,
+        asked.seed,
+        asked.deadline_s,
+        asked.model,
+        asked.endpoint,
+        asked.endpoint_model,
+    )
+    log = new_log("local")
+    codes: list[int] = []
+    with quiet(log) as (out, err), Screen(err) as screen, ended_at_once(screen.abandon):
+
+        def answered(verdict: Mapping[str, Any]) -> None:
+            screen.close()
+            codes.append(_finish(verdict, out, json=json))
+            if plan.endpoint is None:
+                leave(codes[0])
+
+        try:
+            solve_here(plan, screen.show, answered)
+        except VoteboxError as e:
+            raise translated(e, log) from e
+    return codes[0]
+
+
+def _finish(verdict: Mapping[str, Any], out: TextIO, *, json: bool) -> int:
+    if json:
+        write_json(verdict, out)
+    else:
+        write_verdict(verdict, out)
+    return ABSTAINED if verdict["answer"] is None else 0
