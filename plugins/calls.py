@@ -1,11 +1,13 @@
 """Call a plugin and name it in whatever it raises."""
 
+import asyncio
 from typing import Any
 
 from votebox.plugins.errors import PluginError, VoteboxError
+from votebox.plugins.nouns import Reading
 from votebox.plugins.registry import Plugin
 
-__all__ = ["call", "call_async", "expect"]
+__all__ = ["call", "call_async", "expect", "read"]
 
 
 def call(plugin: Plugin | None, options: Any, *args: Any) -> Any:
@@ -15,8 +17,9 @@ def call(plugin: Plugin | None, options: Any, *args: Any) -> Any:
         return plugin.thing(*args, options)
     except VoteboxError:
         raise
-    except Exception as e:
-        # A plugin is foreign code: its name must reach whoever reads the error.
+    except (Exception, asyncio.CancelledError, SystemExit) as e:
+        # A plugin is foreign code: its name must reach whoever reads the error. Nobody
+        # can cancel a synchronous call, and none of ours may end the process.
         raise _named(plugin, e) from e
 
 
@@ -27,9 +30,33 @@ async def call_async(plugin: Plugin | None, options: Any, *args: Any) -> Any:
         return await plugin.thing(*args, options)
     except VoteboxError:
         raise
-    except Exception as e:
-        # As above; CancelledError is no Exception and passes through.
+    except asyncio.CancelledError as e:
+        us = asyncio.current_task()
+        if us is None or us.cancelling():
+            raise
+        raise _named(plugin, e) from e  # it waited on something cancelled; we were not
+    except (Exception, SystemExit) as e:
+        # As above.
         raise _named(plugin, e) from e
+
+
+def read(
+    plugin: Plugin | None, options: Any, text: str, finish_reason: str | None
+) -> list[Reading]:
+    """Return what an `extract` or `code` plugin reads in `text`.
+
+    Raises:
+        PluginError: it failed, or gave something else than Readings of that text.
+    """
+    found = expect(plugin, call(plugin, options, text, finish_reason), list)
+    for reading in found:
+        start, end = expect(plugin, expect(plugin, reading, Reading).span, tuple)
+        expect(plugin, reading.value, str)
+        if not 0 <= start <= end <= len(text):
+            use = plugin.use if plugin else "?"
+            problem = f"gave the span {reading.span} in a text of {len(text)} characters"
+            raise PluginError(use, problem, "give (start, end) offsets into the text")
+    return found
 
 
 def expect[T](plugin: Plugin | None, value: object, kind: type[T]) -> T:
@@ -40,5 +67,5 @@ def expect[T](plugin: Plugin | None, value: object, kind: type[T]) -> T:
     raise PluginError(use, f"gave {type(value).__name__}", f"return {kind.__name__}")
 
 
-def _named(plugin: Plugin, error: Exception) -> PluginError:
+def _named(plugin: Plugin, error: BaseException) -> PluginError:
     return PluginError(plugin.use, f"raised {type(error).__name__}: {error}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Final
 
-from votebox.plugins.calls import call, call_async, expect
+from votebox.plugins.calls import call, call_async, expect, read
 from votebox.plugins.chainlog import ChainLog, GrowingReply
 from votebox.plugins.errors import PromptTooLong
 from votebox.plugins.events import (
@@ -46,6 +46,8 @@ from votebox.sandbox import Execution
 __all__ = ["Chain", "Ports", "SolveContext", "derive_seed"]
 
 _SKIPPED: Final = object()
+_MOST_ASKED: Final = 16
+"""How often a reply that still streams is searched for programs; then its end is awaited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +195,11 @@ class Chain:
         return ChainView(self.log.index, self._c.planned, self.log.seed, turns, inputs)
 
     async def _model(self, node: Node, inputs: Mapping[str, Any], number: int) -> Any:
+        if self._guarded:
+            return _SKIPPED  # the chain is to end
         given = next(iter(inputs.values()))
         if isinstance(given, _Continue):
-            messages = (*self._transcripts[node.id], Message("user", given.text))
+            messages = (*self._transcripts.get(node.id, ()), Message("user", given.text))
             given = Prompt(messages)
         seed = given.seed if given.seed is not None else derive_seed(self.log.seed, node.id, number)
         prompt = replace(given, sampling=given.sampling or node.sampling, seed=seed)
@@ -215,7 +219,7 @@ class Chain:
             growing.add(delta)
             finish = delta.finish_reason
             if delta.text or delta.tokens:
-                self._c.spend(delta.tokens)
+                self._c.spend(delta.tokens + delta.prompt_tokens)
                 self._c.emit(ChainText(self.log.index, node.id, number, delta.text, delta.tokens))
             if finish is None:
                 await self._while_streaming(node, growing, reply)
@@ -227,19 +231,27 @@ class Chain:
             wall_s = monotonic() - growing.started
             progress = ChainProgress(self.log.index, growing.text, growing.tokens, wall_s)
             reason = call(guard.plugin, guard.options, progress)
-            if reason and not self._guarded:
-                self._guarded = str(reason)
+            if reason and not growing.aborted:
+                growing.aborted = True
+                self._guarded = self._guarded or str(reason)
                 await reply.abort()
-        for code in self._recipe.nodes.values():
-            closes = code.plugin.closes if code.plugin else ()
-            if code.kind != "code" or node.id not in code.after or not closes:
-                continue
-            if any(close in growing.window for close in closes):
+        readers = [
+            code
+            for code in self._recipe.nodes.values()
+            if code.kind == "code"
+            and node.id in code.after
+            and code.plugin
+            and any(close in growing.window for close in code.plugin.closes)
+        ]
+        if readers and growing.asked < _MOST_ASKED:
+            growing.asked += 1
+            growing.window = ""  # what closed here is not asked about again
+            for code in readers:
                 await self._start_early(code, growing.text)
 
     async def _start_early(self, code: Node, text: str) -> None:
         """Start the programs that stand whole in a reply that still streams."""
-        readings = call(code.plugin, code.options, text, None)
+        readings = read(code.plugin, code.options, text, None)
         boxes = (n for n in self._recipe.nodes.values() if n.kind == "sandbox")
         behind = (box for box in boxes if code.id in box.after)
         await self._programs.start_early(behind, {r.value for r in readings if r.complete})
@@ -277,30 +289,26 @@ class Chain:
 
     async def _code(self, node: Node, inputs: Mapping[str, Any], _number: int) -> Any:
         completion: Completion = next(iter(inputs.values()))
-        return tuple(
-            call(
-                node.plugin,
-                node.options,
-                completion.text,
-                completion.finish_reason or "stop",
-            )
-        )
+        reason = completion.finish_reason or "stop"
+        return tuple(read(node.plugin, node.options, completion.text, reason))
 
     async def _strip(self, node: Node, inputs: Mapping[str, Any], _number: int) -> Any:
         completion: Completion = next(iter(inputs.values()))
-        return replace(completion, text=call(node.plugin, node.options, completion))
+        text = call(node.plugin, node.options, completion)
+        return replace(completion, text=expect(node.plugin, text, str))
 
     async def _edit(self, node: Node, inputs: Mapping[str, Any], _number: int) -> Any:
         completion: Completion = next(iter(inputs.values()))
-        parse = node.plugin.thing.parse if node.plugin else None
-        return parse(completion.text) if parse else _SKIPPED
+        assert node.plugin is not None  # noqa: S101 - only model and sandbox nodes have none
+        editor = replace(node.plugin, thing=lambda text, _: node.plugin.thing.parse(text))
+        return call(editor, node.options, completion.text)
 
     async def _extract(self, node: Node, inputs: Mapping[str, Any], number: int) -> Any:
         found: list[Candidate] = []
         for parent, value in inputs.items():
             for item in value if isinstance(value, tuple) else (value,):
                 text, reason, execution = _readable(item)
-                for reading in call(node.plugin, node.options, text, reason):
+                for reading in read(node.plugin, node.options, text, reason):
                     evidence = _evidence(reading, text, parent, number, execution)
                     found.append(Candidate(reading.value, node.id, self.log.index, 1.0, evidence))
         self.log.candidates.extend(found)
@@ -309,7 +317,11 @@ class Chain:
         return tuple(found)
 
     async def _step(self, node: Node, inputs: Mapping[str, Any], _number: int) -> Any:
-        value = await call_async(node.plugin, node.options, inputs, self._c.ports)
+        seen = {
+            name: Prompt.of(value.text) if isinstance(value, _Continue) else value
+            for name, value in inputs.items()
+        }
+        value = await call_async(node.plugin, node.options, seen, self._c.ports)
         if node.plugin is not None and node.plugin.gives == "candidates":
             value = tuple(replace(c, chain=self.log.index, source=node.id) for c in value)
             self.log.candidates.extend(value)

@@ -26,6 +26,8 @@ class GrowingReply:
     prompt_tokens: int = 0
     logprobs: LogprobStats | None = None
     window: str = ""
+    asked: int = 0
+    aborted: bool = False
     started: float = field(default_factory=monotonic)
 
     def add(self, delta: Delta) -> None:

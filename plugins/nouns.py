@@ -91,6 +91,10 @@ class Prompt:
         given: Sequence[Message | Mapping[str, str]] = self.messages
         made = tuple(m if isinstance(m, Message) else Message(**m) for m in given)
         object.__setattr__(self, "messages", made)
+        if self.sampling is not None and not isinstance(self.sampling, Sampling):
+            raise TypeError(f"sampling is {type(self.sampling).__name__}, not Sampling")
+        if self.seed is not None and not isinstance(self.seed, int):
+            raise TypeError(f"seed is {type(self.seed).__name__}, not int")
 
     @classmethod
     def of(cls, user: str, *, system: str = "", label: str = "") -> "Prompt":

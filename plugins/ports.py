@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self, runtime_checkable
 
+from votebox.plugins.errors import EngineError
 from votebox.plugins.nouns import LogprobStats, Prompt
 from votebox.sandbox import Execution, Limits
 
@@ -23,6 +24,7 @@ class Delta:
     `chain` is the position of its prompt in the sequence given to `sample`. `tokens`
     counts the completion tokens added, `prompt_tokens` is given once, in the chain's
     first delta. `finish_reason` (stop, length, abort) marks the last delta of a chain.
+    `error` ends this chain alone, where the others of its group go on.
     """
 
     chain: int
@@ -32,6 +34,7 @@ class Delta:
     reasoning: str = ""
     logprobs: LogprobStats | None = None
     finish_reason: str | None = None
+    error: EngineError | None = None
 
 
 class SampleStream(Protocol):

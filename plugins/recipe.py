@@ -7,11 +7,12 @@ RecipeError that names the node and the fix. Nothing here runs a node.
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from votebox.plugins.errors import PluginError, RecipeError
@@ -23,13 +24,15 @@ from votebox.sandbox import LimitError, Limits
 
 __all__ = ["Budget", "Node", "Recipe", "Use", "load_recipe"]
 
+_ROLE: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
 MAX_CHAINS: Final = 4096
 """The most chains a recipe or a caller may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Bound a solve: seconds from its start, tokens of all its chains; None is no bound."""
+    """Bound a solve: seconds from its start, prompt and completion tokens of all its chains."""
 
     deadline_s: float | None = None
     max_total_tokens: int | None = None
@@ -119,6 +122,9 @@ class Recipe:
         return any(n.kind == "sandbox" for n in self.nodes.values())
 
 
+_NodeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+
 class _RawBudget(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     deadline_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
@@ -132,7 +138,7 @@ class _Raw(BaseModel):
     chains: int = Field(default=1, ge=1, le=MAX_CHAINS)
     rounds: int = Field(default=1, ge=1, le=64)
     policy: str | dict[str, Any] = "rational"
-    nodes: dict[str, dict[str, Any]] = Field(min_length=1)
+    nodes: dict[_NodeName, dict[str, Any]] = Field(min_length=1, max_length=256)
     stop: dict[str, Any] = {"use": "stop:never"}
     dispatch: dict[str, Any] = {"use": "dispatch:all"}
     guards: list[dict[str, Any]] = []
@@ -146,9 +152,9 @@ class _RawSampling(BaseModel):
     top_p: float = Field(default=1.0, gt=0, le=1)
     top_k: int = Field(default=0, ge=0)
     min_p: float = Field(default=0.0, ge=0, le=1)
-    max_tokens: int | None = Field(default=None, gt=0)
+    max_tokens: int | None = Field(default=None, gt=0, le=10_000_000)
     stop: tuple[str, ...] = ()
-    repetition_penalty: float = Field(default=1.0, gt=0)
+    repetition_penalty: float = Field(default=1.0, gt=0, le=100)
     presence_penalty: float = Field(default=0.0, ge=-2, le=2)
     frequency_penalty: float = Field(default=0.0, ge=-2, le=2)
     skip_special_tokens: bool = True
@@ -169,7 +175,7 @@ def load_recipe(source: str | Path | Mapping[str, Any], registry: Registry) -> R
     else:
         try:
             data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as e:
+        except (ValueError, RecursionError) as e:  # TOMLDecodeError is a ValueError
             raise RecipeError(label, "", f"is not valid TOML: {e}", "mend the line it names") from e
     return _Loader(str(data.get("name", label)), registry).load(data, text)
 
@@ -230,6 +236,9 @@ class _Loader:
         if not isinstance(after, list) or not all(isinstance(a, str) for a in after):
             raise self._error(where, f"after = {after!r} is not a list of node names")
         if kind == "model":
+            if not _ROLE.fullmatch(short):
+                problem = f"role {short!r} is not a name"
+                raise self._error(where, problem, "use lower-case letters and digits, hyphenated")
             sampling = self._sampling(where, rest.pop("sampling", {}))
             self._nothing_left(where, rest, ["sampling"])
             return Node(name, kind, short, tuple(after), sampling=sampling)
@@ -276,7 +285,7 @@ class _Loader:
         known = _field_names(kind)
         self._nothing_left(where, table, known)
         try:
-            return TypeAdapter(kind).validate_json(json.dumps(table, default=str), strict=True)
+            return TypeAdapter(kind).validate_json(json.dumps(table), strict=True)
         except ValidationError as e:
             raise self._invalid(where, e, kind) from e
         except (TypeError, ValueError) as e:
@@ -284,9 +293,11 @@ class _Loader:
 
     def _sampling(self, where: str, table: Any) -> Sampling:
         try:
-            raw = _RawSampling.model_validate_json(json.dumps(table, default=str))
+            raw = _RawSampling.model_validate_json(json.dumps(table))
         except ValidationError as e:
             raise self._invalid(f"{where}, sampling", e, _RawSampling) from e
+        except (TypeError, ValueError) as e:
+            raise self._error(f"{where}, sampling", f"has a value that does not fit: {e}") from e
         return Sampling(**raw.model_dump())
 
     def _limits(self, where: str, table: Any) -> Limits:
@@ -320,7 +331,7 @@ class _Loader:
 
     def _invalid(self, where: str, error: ValidationError, kind: type) -> RecipeError:
         first = error.errors()[0]
-        path = ".".join(str(p) for p in first["loc"])
+        path = ".".join(str(p) for p in first["loc"] if p != "[key]")
         if first["type"] == "extra_forbidden":
             return self._error(where, f"has no field {path!r}", nearest(path, _field_names(kind)))
         given = "" if first["type"] == "missing" else f" (given: {first['input']!r:.80})"

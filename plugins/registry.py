@@ -219,7 +219,7 @@ class Registry:
                     impl.function(*[register for _ in impl.argnames])
                 except PluginError:
                     raise
-                except Exception as e:
+                except (Exception, SystemExit) as e:
                     # A plugin is foreign code: whatever it raises, the load must name it.
                     problem = f"{hook} raised {type(e).__name__}: {e}"
                     raise PluginError(impl.plugin_name, problem) from e
@@ -303,7 +303,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def _import(point: EntryPoint) -> object:
     try:
         return point.load()
-    except Exception as e:
+    except (Exception, SystemExit) as e:
         # Import runs foreign code: whatever it raises, the load must name the plugin.
         raise PluginError(
             point.name,

@@ -134,7 +134,7 @@ class Run:
             task.result()
             self._ended.append(chain)
             self._report(chain)
-        if broke in done:
+        if broke in done and len(self._ended) < self._planned:
             return "budget"
         return None if done else "deadline"
 

@@ -5,14 +5,17 @@ Knows nothing of recipes or votes.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from votebox.plugins.errors import EngineError
+from votebox.plugins.errors import EngineError, VoteboxError
 from votebox.plugins.nouns import Prompt
 from votebox.plugins.ports import Delta, Engine, SampleStream
 
 __all__ = ["Reply", "Sampler"]
+
+_log = logging.getLogger(__name__)
 
 GATHER_S: Final = 0.001
 """How long the first ready prompt waits for others to share its stream."""
@@ -84,7 +87,12 @@ class Sampler:
         replies, self._waiting = self._waiting, []
         if not replies:
             return
-        stream = self._engine.sample([reply.prompt for reply in replies])
+        try:
+            stream = self._engine.sample([reply.prompt for reply in replies])
+        except Exception as e:
+            # An engine that cannot even begin must not leave its chains waiting.
+            self._fail(replies, e)
+            return
         for position, reply in enumerate(replies):
             reply.place(stream, position)
         pump = asyncio.create_task(self._pump(stream, replies))
@@ -96,14 +104,23 @@ class Sampler:
         try:
             async for batch in stream:
                 for delta in batch:
-                    replies[delta.chain].put(delta)
+                    replies[delta.chain].put(delta if delta.error is None else delta.error)
         except Exception as e:
             # Whatever an engine raises ends every chain of the stream, which report it.
             failure = e
-            if not isinstance(e, EngineError):
-                failure = EngineError(self.model, f"failed: {type(e).__name__}: {e}")
-                failure.__cause__ = e
         finally:
-            await stream.aclose()
-            for reply in replies:
-                reply.put(failure)  # unread by replies that have ended
+            self._fail(replies, failure)
+            try:
+                await stream.aclose()
+            except Exception:
+                # The chains have their end; what an engine leaves behind is its own affair.
+                _log.exception("model %s failed to close a stream", self.model)
+
+    def _fail(self, replies: Sequence[Reply], error: BaseException) -> None:
+        """End every reply that has not ended; the others never read it."""
+        failure = error
+        if not isinstance(error, VoteboxError):
+            failure = EngineError(self.model, f"failed: {type(error).__name__}: {error}")
+            failure.__cause__ = error
+        for reply in replies:
+            reply.put(failure)

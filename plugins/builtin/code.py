@@ -18,6 +18,8 @@ from votebox.plugins.builtin.thinking import after_thinking
 _TAGS: Final = frozenset({"py", "python", "python2", "python3", "py3", "ipython", "sage"})
 _MAX_CHARS: Final = 100_000
 """Longer programs are run as they are, unread."""
+_MOST_BLOCKS: Final = 32
+"""Blocks before the last one that it may continue, itself included."""
 _MAX_DROPPED: Final = 20
 """Lines a program that was cut off may lose."""
 _DOES: Final = (
@@ -106,6 +108,7 @@ def _parse(source: str) -> ast.Module | None:
 
 def _needed(programs: Sequence[str]) -> list[str]:
     """Return the earlier programs whose names the last one uses, directly or through them."""
+    programs = programs[-_MOST_BLOCKS:]
     last = _parse(programs[-1]) if len(programs) > 1 else None
     if last is None:
         return []

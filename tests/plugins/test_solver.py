@@ -12,6 +12,7 @@ from votebox.plugins import (
     Advice,
     Candidate,
     ChainText,
+    Delta,
     EngineError,
     EngineUnavailable,
     Evidence,
@@ -23,6 +24,7 @@ from votebox.plugins import (
     ProgramStarted,
     Prompt,
     PromptTooLong,
+    Reading,
     RecipeError,
     Recorded,
     ReplayEngine,
@@ -527,3 +529,136 @@ async def test_a_verdict_is_plain_json() -> None:
     assert data["votes"][0]["chains"] == [0, 1, 2, 3]
     assert data["usage"]["chains"] == 4
     assert len(data["chains"]) == 4
+
+
+async def test_an_engine_that_cannot_begin_is_an_error_and_no_hang() -> None:
+    class Broken:
+        model = "broken"
+
+        def sample(self, prompts: Any) -> Any:
+            raise TypeError("no such thing")
+
+    with pytest.raises(EngineError, match="model broken: failed: TypeError: no such thing"):
+        await solved(Broken())
+
+
+async def test_a_stream_that_fails_to_close_does_not_hold_its_chains() -> None:
+    class Stuck:
+        model = "stuck"
+
+        def sample(self, prompts: Any) -> Any:
+            return self
+
+        def __aiter__(self) -> Any:
+            return self
+
+        async def __anext__(self) -> Any:
+            raise EngineUnavailable("stuck", "died")
+
+        async def abort(self, chain: int) -> None: ...
+
+        async def aclose(self) -> None:
+            raise TimeoutError("cannot close")
+
+    with pytest.raises(EngineUnavailable, match="model stuck: died"):
+        await solved(Stuck())
+
+
+async def test_an_error_of_one_chain_leaves_the_others_of_its_stream_alone() -> None:
+    class Partly:
+        model = "partly"
+
+        def sample(self, prompts: Any) -> Any:
+            async def stream() -> Any:
+                yield [Delta(0, error=EngineUnavailable("partly", "refused once"))]
+                yield [Delta(n, "it is 42", 3, finish_reason="stop") for n in (1, 2, 3)]
+
+            return stream()
+
+    verdict = await solved(Partly())
+    assert verdict.answer == "42"
+    assert [c.ended for c in verdict.chains] == ["error", "answered", "answered", "answered"]
+
+
+async def test_many_blocks_are_searched_for_programs_a_bounded_number_of_times() -> None:
+    asked = 0
+
+    @declare(closes=("```",))
+    def counting(text: str, finish_reason: Any, options: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return []
+
+    mine = registry(plugin(register_extractors=lambda register: register("code:count", counting)))
+    text = toml(**{**PROGRAM, "tail": PROGRAM["tail"].replace("code:tagged", "code:count")})
+    engine = ReplayEngine(lambda prompt: "```python\nprint(1)\n```\n" * 300, piece_chars=4)
+    solver = Solver(engine, FakeBox(), mine)
+    await solver.solve(QUESTION, load_recipe(text, mine), replace(OPTIONS, chains=1))
+    assert asked <= 17
+
+
+async def test_a_guarded_chain_asks_no_second_model() -> None:
+    def now(progress: Any, options: Any) -> str:
+        return "enough"
+
+    mine = registry(
+        plugin(
+            register_stops=lambda register: register("guard:now", now),
+            register_prompts=lambda register: register("again", lambda *args: "go on"),
+        )
+    )
+    text = toml(
+        read='[nodes.read]\nuse = "extract:last-word"\nafter = ["edit"]',
+        tail='[nodes.again]\nuse="prompt:again"\nafter="think"\n'
+        '[nodes.edit]\nuse="model:editor"\nafter="again"\n[[guards]]\nuse="guard:now"',
+    )
+    editor = replies("it is 9")
+    solver = Solver({"reasoner": replies("long " * 50), "editor": editor}, None, mine)
+    verdict = await solver.solve(QUESTION, load_recipe(text, mine), OPTIONS)
+    assert {c.ended for c in verdict.chains} == {"enough"}
+    assert editor.sampled == []
+
+
+async def test_a_prompt_that_first_speaks_in_a_later_round_starts_a_conversation() -> None:
+    def late(problem: Any, chain: Any, round: int, options: Any) -> Any:
+        return None if round == 0 else "now it is your turn"
+
+    mine = registry(plugin(register_prompts=lambda register: register("late", late)))
+    text = toml(
+        head='name = "small"\nchains = 1\nrounds = 2\npolicy = "any-int"\nanswered_by=["b"]',
+        tail='[nodes.late]\nuse="prompt:late"\n[nodes.second]\nuse="model:second"\nafter="late"\n'
+        '[nodes.b]\nuse="extract:last-word"\nafter="second"',
+        elect='[nodes.elect]\nuse="vote:majority"\nafter=["read","b"]',
+        ask='[nodes.ask]\nuse="prompt:solve"',
+    )
+    engines = {"reasoner": replies("hm"), "second": replies("it is 5")}
+    verdict = await Solver(engines, None, mine).solve(QUESTION, load_recipe(text, mine), OPTIONS)
+    assert verdict.answer == "5"
+    assert engines["second"].sampled[0].messages == (Message("user", "now it is your turn"),)
+
+
+async def wait_on_a_cancelled_task(*args: Any) -> Any:
+    task = asyncio.get_running_loop().create_future()
+    task.cancel()
+    await task
+
+
+@pytest.mark.parametrize("made", [None, "text", [None], [Reading(42)], [Reading("7", (5, 900))]])
+async def test_an_extractor_that_gives_the_wrong_thing_is_named(made: Any) -> None:
+    mine = registry(
+        plugin(register_extractors=lambda register: register("extract:odd", lambda *args: made))
+    )
+    text = toml(read='[nodes.read]\nuse="extract:odd"\nafter="think"')
+    with pytest.raises(PluginError, match="plugin extract:odd: gave"):
+        await Solver(replies("x"), None, mine).solve(QUESTION, load_recipe(text, mine), OPTIONS)
+
+
+async def test_a_step_that_was_cancelled_by_itself_is_an_error_of_the_step() -> None:
+    step = declare(takes=["completion"], gives="candidates")(wait_on_a_cancelled_task)
+    mine = registry(plugin(register_steps=lambda register: register("step:lost", step)))
+    text = toml(
+        tail='[nodes.lost]\nuse="step:lost"\nafter="think"',
+        elect='[nodes.elect]\nuse="vote:majority"\nafter=["read","lost"]',
+    )
+    with pytest.raises(PluginError, match="plugin step:lost: raised CancelledError"):
+        await Solver(replies("x"), None, mine).solve(QUESTION, load_recipe(text, mine), OPTIONS)
