@@ -39,7 +39,9 @@ def read_question(argument: str) -> str:
     text = argument
     if argument == "-":
         try:
-            text = sys.stdin.buffer.read(4 * _MOST_CHARS + 1).decode("utf-8")
+            given = sys.stdin.buffer.read(4 * _MOST_CHARS + 4)
+            cut = len(given) > 4 * _MOST_CHARS  # perhaps within a character, and too long anyway
+            text = given.decode("utf-8", "ignore" if cut else "strict")
         except UnicodeDecodeError as e:
             raise BadUsage("the question on stdin is not UTF-8 text", "convert it") from e
     if not text.strip():

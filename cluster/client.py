@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -62,10 +62,12 @@ def health(url: str, timeout_s: float = _HEALTH_S) -> bool:
         return False
 
 
-def solve_in_runtime(args: "RuntimeArgs", log: Path, show: Show) -> dict[str, Any]:
-    """Start a runtime for one solve and end it; return the verdict."""
+def solve_in_runtime(
+    args: "RuntimeArgs", log: Path, show: Show, answered: Callable[[Mapping[str, Any]], None]
+) -> None:
+    """Start a runtime for one solve, call `answered` with the verdict, and end it."""
     with runtime(args, log) as (_, events):
-        return listen(_json_lines(events), show, "the temporary app", log)
+        answered(listen(_json_lines(events), show, "the temporary app", log))
 
 
 @contextmanager
@@ -77,9 +79,14 @@ def runtime(args: "RuntimeArgs", log: Path) -> Iterator[tuple[subprocess.Popen[b
     from dataclasses import replace
 
     reader, writer = os.pipe()
-    command = replace(args, events_fd=writer).command()
-    keeper = start_keeper(Charge(command, pass_fds=(writer,), parent=os.getpid()), log)
+    request = os.memfd_create("request")
+    os.write(request, json.dumps(dict(args.request)).encode())
+    os.lseek(request, 0, os.SEEK_SET)
+    told = replace(args, events_fd=writer, request={}, request_fd=request)
+    charge = Charge(told.command(), pass_fds=(writer, request), parent=os.getpid())
+    keeper = start_keeper(charge, log)
     os.close(writer)
+    os.close(request)
     try:
         with os.fdopen(reader, "rb") as events:
             yield keeper, events

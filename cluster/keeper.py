@@ -11,6 +11,7 @@ it starts before everything else, and knows nothing of Ray.
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import shutil
@@ -28,9 +29,11 @@ __all__ = ["SCRATCH", "Charge", "adopt_orphans", "descendants", "end_all", "keep
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
+_SCRATCH_PREFIX: Final = "votebox-"
+_LOCK: Final = "lock"
 _SIGNALS: Final = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
-_LONGEST_SHORT_TMP: Final = 24
-"""Ray puts Unix sockets, whose paths end at 107 bytes, 60 below its folder."""
+_LONGEST_SHORT_TMP: Final = 16
+"""Ray puts Unix sockets, whose paths end at 107 bytes, some 85 bytes below this."""
 
 SCRATCH: Final = "VOTEBOX_SCRATCH"
 """The variable that tells the command its scratch folder, removed at the end."""
@@ -49,7 +52,7 @@ class Charge:
     pass_fds: tuple[int, ...] = ()
     parent: int = 0
     forget: tuple[str, ...] = ()
-    grace_s: float = 1.0
+    grace_s: float = 0.5
     lock: int = -1
 
 
@@ -75,11 +78,12 @@ def keep(charge: Charge) -> int:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != charge.parent:  # it died before the line above
             return 128 + signal.SIGTERM
-    scratch = tempfile.mkdtemp(prefix="votebox-", dir=_short_tmp())
+    _sweep(_short_tmp())
+    scratch = _make_scratch(_short_tmp())
     try:
         child = subprocess.Popen(
             charge.command,
-            env={**os.environ, SCRATCH: scratch},
+            env={**os.environ, SCRATCH: str(scratch)},
             stdin=subprocess.DEVNULL,
             pass_fds=charge.pass_fds,
             preexec_fn=_tie_to_keeper,  # noqa: PLW1509 - this process has one thread
@@ -136,6 +140,16 @@ def descendants(ancestor: int) -> list[int]:
     return found
 
 
+def process_name(pid: int) -> str:
+    """Return the short name of a process, "" when it has ended, reaped or not."""
+    try:
+        stat = Path("/proc", str(pid), "stat").read_text("utf-8", "replace")
+    except OSError:
+        return ""
+    name, _, rest = stat.partition("(")[2].rpartition(")")
+    return "" if rest.split()[0] in "ZX" else name
+
+
 def _parents() -> Iterator[tuple[int, int]]:
     """Yield (pid, parent pid) of every process."""
     for folder in Path("/proc").iterdir():
@@ -179,6 +193,29 @@ def _tie_to_keeper() -> None:
 def _prctl(option: int, value: int) -> None:
     if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), f"prctl({option}, {value}) failed")
+
+
+def _make_scratch(parent: str) -> Path:
+    """Make a scratch folder with a lock in it that is held as long as this process lives."""
+    folder = Path(tempfile.mkdtemp(prefix=_SCRATCH_PREFIX, dir=parent))
+    fresh = folder / "taking"
+    fcntl.flock(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600), fcntl.LOCK_EX)
+    fresh.rename(folder / _LOCK)  # nobody sees it unlocked
+    return folder
+
+
+def _sweep(parent: str) -> None:
+    """Remove the scratch folders of our keepers that were killed."""
+    for folder in Path(parent).glob(f"{_SCRATCH_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if folder.lstat().st_uid != os.getuid():
+                continue
+            descriptor = os.open(folder / _LOCK, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(descriptor)
 
 
 def _short_tmp() -> str:

@@ -4,9 +4,11 @@ All that is particular to this version of Ray in this room is here. The seconds 
 on two cores, Ray's own start is most of a cold solve.
 """
 
+import contextlib
 import os
 import secrets
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from votebox.cluster.errors import Failed
-from votebox.cluster.keeper import end_all
+from votebox.cluster.keeper import descendants, end_all, process_name
 from votebox.cluster.stages import stage_text, what_failed
 
 __all__ = ["APP_NAME", "deploy", "start_ray"]
@@ -25,6 +27,11 @@ APP_NAME: Final = "votebox"
 """The name of the application in Ray Serve."""
 
 _POLL_S: Final = 0.1
+_ATTEMPTS: Final = 3
+_FOLDER: Final = "ray"
+"""Ray opens its folder to everybody; one level up, the scratch folder stays closed."""
+
+_KEPT_LINES: Final = 40
 _OBJECT_STORE_BYTES: Final = 200 * 2**20
 _LEAST_CPUS: Final = 4
 """Logical CPUs to offer Ray. Shares only place actors; they bind nothing to a core."""
@@ -33,14 +40,16 @@ _ENVIRONMENT: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "0",
     "RAY_AUTH_MODE": "token",
+    # Ray would run its workers at nice 15: on a machine with other work, last of all.
+    "RAY_worker_niceness": "0",
     # Under `uv run`, Ray would pack the working directory and give each worker a fresh
     # environment made by `uv run` there: minutes, and without Ray in it.
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     # Each idle worker that Ray starts ahead imports Ray: seconds of CPU for nothing.
     "RAY_prestart_worker_first_driver": "0",
     "RAY_enable_worker_prestart": "0",
-    # The raylet gives up when its agent takes longer to import than this.
-    "RAY_agent_register_timeout_ms": "120000",
+    # A busy machine may need longer than Ray's own minute to import what a worker needs.
+    "RAY_worker_register_timeout_seconds": "180",
 }
 
 
@@ -60,17 +69,19 @@ def start_ray(scratch: Path, tell: Callable[[str], None]) -> None:
     ahead = threading.Thread(target=_import_ahead, daemon=True)
     ahead.start()
     tell("starting Ray")
-    try:
-        _init(ray, scratch)
-    except Exception as first:
-        # Ray gives its raylet 30 s, which a busy machine may not have: once more.
-        tell("starting Ray again, because the machine is busy")
-        ray.shutdown()
-        end_all(0.0)
+    for attempt in range(1, _ATTEMPTS + 1):
         try:
             _init(ray, scratch)
+            break
         except Exception as e:
-            raise Failed(f"Ray does not start: {first}", "see `votebox doctor`") from e
+            # Ray raises whatever its parts do, bare Exception too; all of it means no Ray.
+            _keep_logs(scratch)
+            if attempt == _ATTEMPTS:
+                raise Failed(f"Ray does not start: {e}", "see `votebox doctor`") from e
+        ahead.join()
+        tell(f"starting Ray again ({attempt} of {_ATTEMPTS} attempts failed: a busy machine?)")
+        ray.shutdown()
+        end_all(0.0)
     ahead.join()
 
 
@@ -110,7 +121,7 @@ def _prepare_environment(scratch: Path) -> None:
 
 
 def _init(ray: Any, scratch: Path) -> None:
-    with _taken_port() as port:
+    with _taken_port() as port, _watched_raylet():
         ray.init(
             address="local",
             namespace=APP_NAME,
@@ -120,7 +131,7 @@ def _init(ray: Any, scratch: Path) -> None:
             dashboard_host="127.0.0.1",
             dashboard_port=port,
             configure_logging=False,
-            _temp_dir=str(scratch),
+            _temp_dir=str(scratch / _FOLDER),
         )
 
 
@@ -135,7 +146,54 @@ def _taken_port() -> Iterator[int]:
         yield taken.getsockname()[1]
 
 
+@contextmanager
+def _watched_raylet() -> Iterator[None]:
+    """Make Ray's wait for its raylet a patient one.
+
+    The raylet waits for its agents, and dies when they need more than 15 s to import.
+    Ray's own loop asks for it without a pause, taking the CPU from the agents, and goes on
+    for 30 s after it died. Here it asks ten times a second, ends at once when the raylet
+    has died, and puts back the two daemons that nobody waits for.
+    """
+    from ray._private import services
+
+    ask = services.get_node
+
+    def get_node(address: str, node_id: str) -> Any:
+        while True:
+            try:
+                return ask(address, node_id)  # type: ignore[no-untyped-call]
+            except RuntimeError as e:
+                below = {pid: process_name(pid) for pid in descendants(os.getpid())}
+                if "raylet" not in below.values():
+                    raise Failed("its raylet has died, which the log explains") from e
+            for pid in below:
+                _put_back_monitors(pid)
+            time.sleep(_POLL_S)
+
+    services.get_node = get_node
+    try:
+        yield
+    finally:
+        services.get_node = ask
+
+
+def _put_back_monitors(pid: int) -> None:
+    with contextlib.suppress(OSError):  # it may have ended
+        if b"monitor.py" in Path("/proc", str(pid), "cmdline").read_bytes():
+            os.setpriority(os.PRIO_PROCESS, pid, 19)
+
+
+def _keep_logs(scratch: Path) -> None:
+    """Copy the ends of the logs of Ray's daemons to ours; theirs go with the scratch folder."""
+    for path in sorted(scratch.glob(f"{_FOLDER}/session_latest/logs/*.*")):
+        if path.suffix in (".out", ".err", ".log") and path.stat().st_size:
+            lines = path.read_text("utf-8", "replace").splitlines()[-_KEPT_LINES:]
+            sys.stderr.write("\n".join([f"--- {path.name}", *lines, ""]))
+
+
 def _import_ahead() -> None:
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)  # Ray's daemons go first
     import_module("ray.serve")
     import_module("votebox.deployments.app")
 

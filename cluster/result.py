@@ -35,6 +35,7 @@ def write_verdict(verdict: Mapping[str, Any], stream: TextIO) -> None:
         console.print(_votes(verdict))
     console.print()
     console.print(Text(_cost(verdict), style="dim"), soft_wrap=True)
+    stream.flush()
 
 
 def _votes(verdict: Mapping[str, Any]) -> Table:

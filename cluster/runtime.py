@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from votebox.cluster.errors import translated
-from votebox.cluster.keeper import SCRATCH, descendants
+from votebox.cluster.keeper import SCRATCH, descendants, process_name
 from votebox.cluster.ray_cluster import deploy, start_ray
 from votebox.cluster.stages import root_cause
 
@@ -35,6 +35,8 @@ class RuntimeArgs:
 
     `mode` solve answers `request` and ends; serve listens on `host`:`port` until it is
     ended. `app` holds fields of deployments' AppArgs, `events_fd` is the pipe to tell.
+    A request may be longer than a command line can be, and is nobody else's to read in a
+    list of processes: it travels in the file `request_fd`, which `client.runtime` fills.
     """
 
     mode: Literal["solve", "serve"]
@@ -43,6 +45,7 @@ class RuntimeArgs:
     request: Mapping[str, Any] = field(default_factory=dict)
     host: str = "127.0.0.1"
     port: int = 8000
+    request_fd: int = -1
 
     def command(self) -> tuple[str, ...]:
         """Return the command line that runs this."""
@@ -81,7 +84,8 @@ def main(arguments: list[str]) -> int:
         handle = _start(args, pipe)
         pipe.tell({"type": "ready"})
         if args.mode == "solve":
-            _solve(handle, args.request, pipe)
+            with os.fdopen(args.request_fd, "rb") as request:
+                _solve(handle, json.load(request), pipe)
             return 0
     except Exception as e:
         # Whatever Ray, Serve or a replica raises, the command must say one line of it.
@@ -119,20 +123,10 @@ def _failure(error: Exception) -> dict[str, Any]:
 
 def _watch() -> None:
     """Wait for a signal; return when a daemon of Ray has died, so that the keeper ends us."""
-    daemons = [pid for pid in descendants(os.getpid()) if _name(pid) in _DAEMONS]
-    while all(_name(pid) in _DAEMONS for pid in daemons):
+    daemons = [pid for pid in descendants(os.getpid()) if process_name(pid) in _DAEMONS]
+    while all(process_name(pid) in _DAEMONS for pid in daemons):
         time.sleep(_WATCH_S)
     sys.stderr.write("a daemon of Ray has died\n")
-
-
-def _name(pid: int) -> str:
-    """Return the name of a process, "" when it has ended, reaped or not."""
-    try:
-        stat = Path("/proc", str(pid), "stat").read_text("utf-8", "replace")
-    except OSError:
-        return ""
-    name, _, rest = stat.partition("(")[2].rpartition(")")
-    return "" if rest.split()[0] in "ZX" else name
 
 
 if __name__ == "__main__":

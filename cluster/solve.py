@@ -56,7 +56,7 @@ def solve(
         int | None, typer.Option(min=1, max=4096, help="Chains to sample, at most.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Seed, for the same answer again.")
+        int | None, typer.Option(min=0, max=2**63 - 1, help="Seed, for the same answer again.")
     ] = None,
     deadline_s: Annotated[
         float | None, typer.Option(min=0.001, help="Answer with what is there after S seconds.")
@@ -97,12 +97,14 @@ def solve(
         seed,
         deadline_s,
         model,
-        checks.check_url("--endpoint", endpoint) if endpoint else None,
+        checks.check_url("--endpoint", endpoint) if endpoint is not None else None,
         endpoint_model,
     )
-    if local or endpoint:
+    if local or endpoint is not None:
         return _solve_locally(asked, json=json)
-    return _solve_in_app(asked, checks.check_url("--url", url) if url else None, json=json)
+    return _solve_in_app(
+        asked, checks.check_url("--url", url) if url is not None else None, json=json
+    )
 
 
 def _check_alone(given: Mapping[str, object]) -> None:
@@ -162,13 +164,19 @@ def _solve_in_temporary_app(asked: _Asked, *, json: bool) -> int:
     app: dict[str, Any] = {"ingress": False}
     if asked.model is not None:
         app["models"] = {"default": {"source": checks.check_model(asked.model)}}
+    codes: list[int] = []
     with Screen(sys.stderr) as screen:
+
+        def answered(verdict: Mapping[str, Any]) -> None:
+            screen.close()
+            codes.append(_finish(verdict, sys.stdout, json=json))
+
         if recipe.needs_sandbox:
             screen.show({"type": "stage", "text": "checking the sandbox"})
             checks.check_sandbox()
         args = RuntimeArgs("solve", -1, app, asked.request)
-        verdict = solve_in_runtime(args, new_log("solve"), screen.show)
-    return _finish(verdict, sys.stdout, json=json)
+        solve_in_runtime(args, new_log("solve"), screen.show, answered)
+    return codes[0]
 
 
 def _solve_locally(asked: _Asked, *, json: bool) -> int:

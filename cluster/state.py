@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from votebox.cluster.errors import Failed
+
 __all__ = ["App", "claim", "forget_app", "new_log", "read_app", "state_dir", "write_app"]
 
 _KEPT_LOGS: Final = 20
@@ -37,9 +39,15 @@ class App:
 
 def state_dir() -> Path:
     """Return the state folder, made if need be and closed to others."""
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    folder = Path(base) / "votebox"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    base = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if not base.is_absolute():  # the XDG specification has relative paths ignored
+        base = Path.home() / ".local" / "state"
+    folder = base / "votebox"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as e:
+        fix = "set XDG_STATE_HOME to a folder you can write"
+        raise Failed(f"the state folder {str(folder)!r} cannot be made: {e.strerror}", fix) from e
     return folder
 
 

@@ -8,6 +8,7 @@ connection is how this protocol aborts. Knows nothing of Ray or vLLM.
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
@@ -28,6 +29,13 @@ __all__ = ["EndpointEngine"]
 
 TIMEOUT: Final = httpx.Timeout(10.0, read=600.0, pool=None)
 """Seconds to connect, and between two bytes: a queue may be long, silence is not death."""
+
+RETRIES: Final = 3
+"""How often a request that an endpoint is too busy for (429, 503) is made again."""
+
+MOST_WAIT_S: Final = 30.0
+
+_log = logging.getLogger(__name__)
 
 
 class EndpointEngine:
@@ -124,18 +132,19 @@ class EndpointEngine:
                 async for delta in self._chat(chain, prompt):
                     stream.put([delta])
         except EngineError as e:
-            stream.fail(e)
+            stream.put([Delta(chain, error=e)])
         except httpx.HTTPError as e:
-            stream.fail(self._unreachable(e))
+            stream.put([Delta(chain, error=self._unreachable(e))])
         except Exception as e:
             # The stream must learn of whatever else went wrong, or its reader waits for ever.
             problem = EngineError(self.model, f"failed: {type(e).__name__}: {e}")
             problem.__cause__ = e
-            stream.fail(problem)
+            stream.put([Delta(chain, error=problem)])
 
     async def _chat(self, chain: int, prompt: Prompt) -> AsyncIterator[Delta]:
         """Yield the deltas of one chain; ask again without the fields that are refused."""
         without: set[str] = set()
+        retries = 0
         while True:
             body = payload(self._model, prompt, self._refused | without)
             async with self._http.stream(
@@ -146,12 +155,17 @@ class EndpointEngine:
                         yield delta
                     return
                 message = complaint(await reply.aread())
+            if reply.status_code in (429, 503) and retries < RETRIES:
+                await asyncio.sleep(_retry_after(reply, retries))
+                retries += 1
+                continue
             if reply.status_code not in (400, 422):
                 raise self._refusal(reply.status_code, message)
             if "max_tokens" in body and (too_long(message) or "max_tokens" in message):
                 without.add("max_tokens")  # then the server gives what the context leaves
             elif more := unsupported(message, body):
                 self._refused |= more
+                _log.warning("%s refuses %s: sampling without", self._url, ", ".join(more))
             else:
                 raise self._refusal(reply.status_code, message)
 
@@ -180,11 +194,14 @@ class EndpointEngine:
                 reply = await self._http.get(f"{self._url}/models")
             except (httpx.HTTPError, httpx.InvalidURL) as e:
                 raise self._unreachable(e) from e
-            if reply.status_code != httpx.codes.OK:
+            listed = reply.status_code == httpx.codes.OK
+            if not listed and not (self._model and reply.status_code == httpx.codes.NOT_FOUND):
                 raise self._refusal(reply.status_code, complaint(reply.content))
-            names = _names(reply)
+            names = _names(reply) if listed else []
+            if not names and self._model:
+                return  # the endpoint lists nothing: its first reply will tell
             if not names:
-                fix = "name one with --model; is this the API's base URL, ending in /v1?"
+                fix = "name the model (--endpoint-model); is this the API's base, ending in /v1?"
                 raise EngineError(self._url, "lists no models", fix)
             if not self._model:
                 self._model = names[0]
@@ -211,6 +228,13 @@ class EndpointEngine:
         if too_long(message):
             return PromptTooLong(self.model, told, "shorten the question")
         return EngineError(self.model, told)
+
+
+def _retry_after(reply: httpx.Response, retries: int) -> float:
+    """Return the seconds to wait: what the reply says, else 0.5, 1, 2."""
+    told = reply.headers.get("retry-after", "")
+    wait_s = float(told) if told.isdigit() else 0.5 * 2**retries
+    return min(wait_s, MOST_WAIT_S)
 
 
 def _names(reply: httpx.Response) -> list[str]:

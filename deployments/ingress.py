@@ -10,14 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 from starlette.exceptions import HTTPException
 from votebox.deployments.openai_models import PREFIX, ApiError, read_chat_request, read_json
 from votebox.deployments.openai_reply import Reply, model_card
 from votebox.deployments.solve_request import SolveRequest, parse_request
-from votebox.deployments.web import Events, as_api_error, event_stream, read_body
+from votebox.deployments.web import Events, as_api_error, event_stream, json_reply, read_body
 from votebox.plugins import ProblemError
 
 __all__ = ["Ingress"]
@@ -27,19 +27,19 @@ app = FastAPI(title="votebox", docs_url=None, redoc_url=None)
 
 @app.exception_handler(ApiError)
 async def _tell(request: Request, error: ApiError) -> Response:
-    return JSONResponse(error.body, error.status, headers=error.headers)
+    return json_reply(error.body, error.status, error.headers)
 
 
 @app.exception_handler(HTTPException)
 async def _tell_http(request: Request, error: HTTPException) -> Response:
     told = ApiError(error.status_code, f"{request.method} {request.url.path}: {error.detail}")
-    return JSONResponse(told.body, told.status)
+    return json_reply(told.body, told.status)
 
 
 @app.exception_handler(Exception)
 async def _tell_any(request: Request, error: Exception) -> Response:
     told = as_api_error(error)
-    return JSONResponse(told.body, told.status, headers=told.headers)
+    return json_reply(told.body, told.status, told.headers)
 
 
 # Serve copies the class while this module is still being imported: what its methods use
@@ -96,17 +96,17 @@ class Ingress:
     @app.get("/health")
     async def health(self) -> Response:
         """Say that requests are taken."""
-        return JSONResponse({"status": "ok"})
+        return json_reply({"status": "ok"})
 
     @app.get("/v1/models")
     async def models(self) -> Response:
         """List each recipe as a model."""
-        return JSONResponse({"object": "list", "data": list((await self._cards()).values())})
+        return json_reply({"object": "list", "data": list((await self._cards()).values())})
 
     @app.get("/v1/models/{model:path}")
     async def model(self, model: str) -> Response:
         """Return one model."""
-        return JSONResponse((await self._cards())[await self._known(model)])
+        return json_reply((await self._cards())[await self._known(model)])
 
     @app.post("/v1/chat/completions")
     async def chat(self, request: Request) -> Response:
@@ -116,7 +116,7 @@ class Ingress:
         solve = _checked(asked.solve_request)
         reply = Reply(asked.model, include_usage=asked.include_usage)
         if not asked.stream:
-            return JSONResponse(reply.whole(await self._solve(solve)))
+            return json_reply(reply.whole(await self._solve(solve)))
         return await event_stream(self._events(solve), lambda events: _chunks(reply, events))
 
     @app.post("/v1/solves")
@@ -128,7 +128,7 @@ class Ingress:
             raise ApiError(400, f"stream = {stream!r} is neither true nor false", param="stream")
         solve = _checked(lambda: parse_request(given))
         if not stream:
-            return JSONResponse(await self._solve(solve))
+            return json_reply(await self._solve(solve))
         return await event_stream(self._events(solve), _plain)
 
     async def _cards(self) -> dict[str, dict[str, Any]]:

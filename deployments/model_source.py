@@ -21,8 +21,8 @@ HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def is_mini(source: str | None) -> bool:
-    """Return whether `source` means the model in the package."""
-    return source in (None, "mini", MINI)
+    """Return whether `source` means the model in the package, by name or as its folder."""
+    return source in (None, "mini", MINI, str(_mini_folder()))
 
 
 def check_model(source: str | None) -> str:
@@ -35,16 +35,24 @@ def check_model(source: str | None) -> str:
         EngineError: the folder is missing, or is no model; names the path and the fix.
     """
     if source is None or is_mini(source):
-        # A package is unpacked where vLLM runs: it reads weights from real files.
-        folder = Path(str(files("votebox.deployments").joinpath("mini")))
+        folder = _mini_folder()
         _check_folder(MINI, folder, "reinstall votebox: its model is package data")
         return str(folder)
-    folder = Path(source).expanduser()
+    try:
+        folder = Path(source).expanduser()
+        folder.exists()
+    except (OSError, RuntimeError) as e:  # a name too long, or ~nobody
+        raise EngineError(source[:80], f"is no path: {e}", "give a model folder") from e
     if not folder.exists() and HUB_ID.fullmatch(source):
         return source
     fix = "give a folder with config.json and weights, a hub id (owner/name), or 'mini'"
     _check_folder(source, folder, fix)
     return str(folder.resolve())
+
+
+def _mini_folder() -> Path:
+    # A real folder: vLLM reads weights from files, so the package is always unpacked.
+    return Path(str(files("votebox.deployments").joinpath("mini")))
 
 
 def _check_folder(model: str, folder: Path, fix: str) -> None:

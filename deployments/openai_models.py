@@ -105,7 +105,8 @@ class ChatRequest(BaseModel):
     def solve_request(self) -> SolveRequest:
         """Return the same as a request to solve; raise ProblemError."""
         options = self.votebox.model_dump(exclude_none=True)
-        limit = self.max_completion_tokens or self.max_tokens
+        limit = self.max_completion_tokens
+        limit = self.max_tokens if limit is None else limit
         return parse_request(
             {
                 "messages": [dict(message) for message in self.messages],

@@ -15,7 +15,7 @@ __all__ = ["SampleRequest", "pack_deltas", "pack_prompts", "unpack_deltas", "unp
 SampleRequest = tuple[str, list[tuple[Any, ...]]]
 """A stream's id and its packed prompts."""
 
-TAIL: Final = (0, "", None, None)
+TAIL: Final = (0, "", None, None, None)
 """What most deltas carry after their tokens; not sent when it is all there is."""
 
 
@@ -44,7 +44,7 @@ def pack_deltas(batch: Sequence[Delta]) -> list[tuple[Any, ...]]:
     packed: list[tuple[Any, ...]] = []
     for d in batch:
         stats = astuple(d.logprobs) if d.logprobs else None
-        tail = (d.prompt_tokens, d.reasoning, stats, d.finish_reason)
+        tail = (d.prompt_tokens, d.reasoning, stats, d.finish_reason, d.error)
         packed.append((d.chain, d.text, d.tokens, *(tail if tail != TAIL else ())))
     return packed
 
@@ -53,7 +53,8 @@ def unpack_deltas(packed: Sequence[tuple[Any, ...]]) -> list[Delta]:
     """Return the deltas `pack_deltas` packed."""
     batch: list[Delta] = []
     for chain, text, tokens, *tail in packed:
-        prompt_tokens, reasoning, stats, finish_reason = tail or TAIL
+        prompt_tokens, reasoning, stats, finish_reason, error = tail or TAIL
         logprobs = LogprobStats(*stats) if stats else None
-        batch.append(Delta(chain, text, tokens, prompt_tokens, reasoning, logprobs, finish_reason))
+        given = (prompt_tokens, reasoning, logprobs, finish_reason, error)
+        batch.append(Delta(chain, text, tokens, *given))
     return batch

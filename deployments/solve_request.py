@@ -125,5 +125,7 @@ def _text(content: object) -> str:
         if not isinstance(part, Mapping) or part.get("type") != "text":
             kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
             raise ProblemError(f"a message has a part of type {kind!r}", "give text parts only")
-        texts.append(str(part.get("text", "")))
+        if not isinstance(part.get("text"), str):
+            raise ProblemError("a message has a text part without text", "give a string")
+        texts.append(part["text"])
     return "".join(texts)

@@ -56,7 +56,7 @@ class QueueStream:
         if isinstance(item, EngineError):
             self._error = item
             raise item
-        self._open.difference_update(d.chain for d in item if d.finish_reason is not None)
+        self._open.difference_update(d.chain for d in item if d.finish_reason or d.error)
         return item
 
     async def abort(self, chain: int) -> None:

@@ -6,6 +6,7 @@ Nothing here is imported before it is called.
 
 import contextlib
 import gc
+import json
 import os
 import weakref
 from collections.abc import Mapping
@@ -138,8 +139,27 @@ def _start(settings: Mapping[str, Any]) -> "LLMEngine":
     from vllm.engine.arg_utils import EngineArgs
     from vllm.v1.engine.llm_engine import LLMEngine
 
+    _register_class(Path(settings["model"]))
     config = EngineArgs(**settings).create_engine_config()
     return LLMEngine.from_vllm_config(config, disable_log_stats=settings["disable_log_stats"])
+
+
+def _register_class(folder: Path) -> None:
+    """Have vLLM inspect the model's class in this process, which imports it anyway.
+
+    Otherwise it starts another process that imports all of vLLM to look, unless that was
+    done on this machine before: half a minute of the first start.
+    """
+    from vllm.model_executor.models.registry import ModelRegistry
+
+    try:
+        names = json.loads((folder / "config.json").read_text("utf-8"))["architectures"]
+    except (OSError, ValueError, KeyError):
+        return  # a hub's model, or one vLLM will complain of itself
+    for name in names:
+        known = ModelRegistry.models.get(name)
+        if known is not None:
+            ModelRegistry.register_model(name, known.load_model_cls())
 
 
 def _first_line(error: Exception) -> str:

@@ -3,12 +3,12 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, Final
 
 from fastapi import Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from ray.exceptions import RayActorError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from votebox.deployments.openai_models import ApiError
@@ -20,7 +20,7 @@ from votebox.plugins import (
     VoteboxError,
 )
 
-__all__ = ["Events", "as_api_error", "event_stream", "kept_alive", "read_body"]
+__all__ = ["Events", "as_api_error", "event_stream", "json_reply", "kept_alive", "read_body"]
 
 KEEP_ALIVE_S: Final = 15.0
 """Seconds of silence after which a stream sends a comment."""
@@ -41,6 +41,13 @@ async def read_body(request: Request) -> bytes:
         if len(content) > MAX_BODY:
             raise ApiError(413, f"the body is larger than {MAX_BODY:,} bytes")
     return bytes(content)
+
+
+def json_reply(
+    data: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer with JSON in ASCII: a model's text may hold what UTF-8 cannot, as half a pair."""
+    return Response(json.dumps(data), status, headers, media_type="application/json")
 
 
 async def event_stream(

@@ -86,17 +86,24 @@ def test_a_tied_keeper_ends_with_its_parent_however_that_dies(tmp_path: Path, ma
     assert until(lambda: not others(mark)), others(mark)
 
 
-def test_a_killed_keeper_takes_its_command_along(tmp_path: Path, mark: str) -> None:
-    command = (
-        sys.executable,
-        "-c",
-        f"open({str(tmp_path / 'up')!r}, 'w'); import time; time.sleep(600)",
-    )
-    keeper = start_keeper(Charge(command), tmp_path / "log")
-    assert until((tmp_path / "up").exists)
+def test_a_killed_keeper_takes_its_command_along_and_the_next_one_cleans_up(
+    tmp_path: Path, mark: str
+) -> None:
+    show = "import os; print(os.environ['VOTEBOX_SCRATCH'], flush=True)"
+    log = tmp_path / "log"
+    command = (sys.executable, "-c", f"{show}; import time; time.sleep(600)")
+    keeper = start_keeper(Charge(command), log)
+    assert until(lambda: log.read_text().endswith("\n"))
+    scratch = Path(log.read_text().strip())
+    assert scratch.is_dir()
+    other = start_keeper(Charge((sys.executable, "-c", "")), tmp_path / "other")
+    assert other.wait(20) == 0
+    assert scratch.is_dir()  # a living keeper's is left alone
     keeper.kill()
     keeper.wait()
     assert until(lambda: not others(mark)), others(mark)
+    assert start_keeper(Charge((sys.executable, "-c", "")), tmp_path / "other").wait(20) == 0
+    assert not scratch.exists()
 
 
 def test_the_scratch_folder_and_the_files_to_forget_are_removed(tmp_path: Path) -> None:

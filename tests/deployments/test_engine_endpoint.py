@@ -58,7 +58,48 @@ def chat(answer):
 
 
 async def read(stream):
-    return [delta async for batch in stream for delta in batch]
+    """Return all deltas; raise the first chain's error."""
+    deltas = [delta async for batch in stream for delta in batch]
+    for delta in deltas:
+        if delta.error is not None:
+            raise delta.error
+    return deltas
+
+
+async def test_one_refused_request_leaves_the_other_chains_alone():
+    turn = iter(range(100))
+
+    def answer(request):
+        return httpx.Response(500, text="oops") if next(turn) == 2 else stream_of(*WHOLE)
+
+    async with engine(chat(answer)) as made:
+        deltas = [delta async for batch in made.sample(prompts(5)) for delta in batch]
+    assert len([d for d in deltas if d.finish_reason == "stop"]) == 4
+    (failed,) = [d for d in deltas if d.error is not None]
+    assert isinstance(failed.error, EngineUnavailable)
+
+
+async def test_a_busy_endpoint_is_asked_again():
+    answers = iter([429, 503, 200])
+
+    def answer(request):
+        status = next(answers)
+        busy = httpx.Response(status, headers={"retry-after": "0"}, text="busy")
+        return stream_of(*WHOLE) if status == 200 else busy
+
+    async with engine(chat(answer)) as made:
+        deltas = await read(made.sample(prompts(1)))
+    assert deltas[-1].finish_reason == "stop"
+
+
+async def test_a_named_model_needs_no_list_of_models():
+    def answer(request):
+        if request.url.path.endswith("/models"):
+            return httpx.Response(404, text="no such path")
+        return stream_of(*WHOLE)
+
+    async with engine(answer, model="mine") as made:
+        assert (await read(made.sample(prompts(1))))[-1].finish_reason == "stop"
 
 
 async def test_reply_is_streamed_with_the_servers_own_token_count():

@@ -3,12 +3,18 @@ import sys
 
 import pytest
 from votebox.deployments import check_model
+from votebox.deployments.model_source import is_mini
 from votebox.plugins import EngineError
 
 
 def test_mini_is_found_in_the_package():
     for source in (None, "mini", "votebox-mini"):
         assert check_model(source).endswith("mini")
+
+
+def test_folder_of_mini_is_mini_too():
+    assert is_mini(check_model(None))
+    assert not is_mini("Qwen/QwQ-32B-AWQ")
 
 
 def test_hub_id_is_left_to_the_engine():
