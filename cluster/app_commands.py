@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+
 from votebox.cluster import checks
 from votebox.cluster.errors import BadUsage, Failed
 from votebox.cluster.result import write_json

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
+
 from votebox.cluster import app_commands, look_commands
 from votebox.cluster.errors import INTERRUPTED, CliError
 from votebox.cluster.solve import solve

@@ -12,6 +12,7 @@ from typing import Any, Final
 from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
+
 from votebox.cluster.text import one_line, tail
 
 __all__ = ["Board", "Row", "bar", "render"]

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from votebox.cluster.errors import BadUsage, translated
 from votebox.cluster.result import write_json
 from votebox.cluster.text import clean, one_line
@@ -94,6 +95,7 @@ def doctor(*, json: _Json = False) -> int:
     """Check the machine: jail, Ray, vLLM, memory, ports; each fault with its fix."""
     from rich.console import Console
     from rich.text import Text
+
     from votebox.cluster.doctor import diagnose
 
     found = diagnose()

@@ -28,6 +28,7 @@ def load_preset(name: str) -> Mapping[str, Any]:
         BadUsage: there is no such preset, or a field is unknown or ill-typed.
     """
     from pydantic import ValidationError
+
     from votebox.deployments.app import AppArgs
 
     try:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import typer.main
+
 from votebox.cluster.cli import app
 
 __all__ = ["reference"]

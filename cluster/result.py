@@ -7,6 +7,7 @@ from typing import Any, Final, TextIO
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
 from votebox.cluster.live import bar
 from votebox.cluster.text import clean, one_line
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Self, TextIO
 
 from rich.console import Console, RenderableType
 from rich.live import Live
+
 from votebox.cluster.live import Board, render
 from votebox.cluster.text import one_line
 

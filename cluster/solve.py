@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TextIO
 
 import typer
+
 from votebox.cluster import checks
 from votebox.cluster.errors import ABSTAINED, BadUsage, translated
 from votebox.cluster.result import write_json, write_verdict

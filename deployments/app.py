@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ray.serve import Application, Deployment
+
 from votebox.deployments.ingress import Ingress
 from votebox.deployments.jails import Jails
 from votebox.deployments.llm import EmbeddedLLM

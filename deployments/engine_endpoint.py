@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Final, Self
 
 import httpx
+
 from votebox.deployments.sse import ReplyReader, complaint, payload, too_long, unsupported
 from votebox.deployments.streams import QueueStream
 from votebox.plugins import (

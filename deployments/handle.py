@@ -18,6 +18,7 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.serve._private.common import RequestMetadata
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
+
 from votebox.deployments.payload import pack_prompts, unpack_deltas
 from votebox.deployments.streams import QueueStream
 from votebox.plugins import (

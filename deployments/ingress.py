@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 from starlette.exceptions import HTTPException
+
 from votebox.deployments.openai_models import PREFIX, ApiError, read_chat_request, read_json
 from votebox.deployments.openai_reply import Reply, model_card
 from votebox.deployments.solve_request import SolveRequest, parse_request

@@ -7,6 +7,7 @@ Serve starts another replica, and at last refuses. Imports neither torch nor vLL
 from collections.abc import Mapping
 
 from ray import serve
+
 from votebox.sandbox import Execution, Limits, Sandbox
 
 __all__ = ["Jails"]

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Final
 
 from ray import serve
+
 from votebox.deployments.engine_embedded import EmbeddedEngine
 from votebox.deployments.payload import SampleRequest, pack_deltas, unpack_prompts
 from votebox.deployments.streams import QueueStream

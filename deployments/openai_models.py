@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
 from votebox.deployments.solve_request import SolveRequest, parse_request, say
 
 __all__ = ["PREFIX", "ApiError", "ChatRequest", "read_chat_request", "read_json"]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from votebox.plugins import Problem, ProblemError, SolveOptions
 
 __all__ = ["OPTIONS", "SolveRequest", "parse_request", "problem_from_messages", "say"]

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
+
 from votebox.deployments.batching import batched, merged
 from votebox.deployments.handle import ServeEngine, ServeSandbox
 from votebox.deployments.solve_request import parse_request

@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 from ray.exceptions import RayActorError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+
 from votebox.deployments.openai_models import ApiError
 from votebox.plugins import (
     EngineUnavailable,

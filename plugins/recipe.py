@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
 from votebox.plugins.errors import PluginError, RecipeError
 from votebox.plugins.graph import REDUCERS, check_graph
 from votebox.plugins.nouns import Sampling

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pluggy
+
 from votebox.plugins import hookspecs
 from votebox.plugins.errors import PluginError, RecipeError
 

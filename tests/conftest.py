@@ -66,6 +66,7 @@ def ray_cluster() -> Iterator[int]:
 def served(ray_cluster: int) -> Served:
     """Serve the default application: votebox-mini in vLLM, nsjail, solver, ingress."""
     from ray import serve
+
     from votebox.deployments import AppArgs, build
 
     serve.run(build(AppArgs()), name=APP, route_prefix="/")

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from votebox.plugins import Registry, hookspecs, load_recipe
 
 ROOT = Path(__file__).parents[1]

@@ -19,6 +19,7 @@ import torch
 from chains import Chain, Sampler
 from problems import Problem, families, make_problem
 from samples import SETTINGS, Setting
+
 from votebox.plugins.builtin.texts import MODULO_SENTENCE
 
 __all__ = ["Score", "main", "measure", "plurality", "wilson"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from problems import Problem, make_problem
+
 from votebox.plugins.builtin.texts import (
     MODULO_SENTENCE,
     SEED_STANCES,

@@ -9,6 +9,7 @@ from math import ceil
 from typing import Annotated
 
 from pydantic import Field
+
 from votebox.plugins import Advice, Register, VoteState, hookimpl
 
 

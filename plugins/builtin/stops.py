@@ -13,6 +13,7 @@ from math import exp, floor, lgamma, log
 from typing import Annotated
 
 from pydantic import Field
+
 from votebox.plugins import Advice, Register, VoteState, hookimpl
 
 

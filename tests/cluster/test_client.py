@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from fake_app import Answer, app, serving
 from recorded import VERDICT, solve_events
+
 from votebox.cluster.client import health, solve_over_http
 from votebox.cluster.errors import BadUsage, Failed
 

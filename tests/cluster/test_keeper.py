@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from commands import marked
+
 from votebox.cluster.keeper import Charge, start_keeper
 
 DETACHING = """

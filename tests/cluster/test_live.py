@@ -3,6 +3,7 @@ import io
 import pytest
 from recorded import ABSTAINED, NASTY, VERDICT, solve_events
 from rich.console import Console
+
 from votebox.cluster.live import Board, bar, render
 from votebox.cluster.result import write_json, write_verdict
 from votebox.cluster.screen import Screen

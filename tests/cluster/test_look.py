@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from commands import environment, votebox
+
 from votebox.cluster.doctor import diagnose
 from votebox.cluster.preset import load_preset, preset_names
 from votebox.cluster.reference import reference

@@ -3,6 +3,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from votebox.cluster.state import App, claim, forget_app, new_log, read_app, state_dir, write_app
 
 APP = App("http://127.0.0.1:8000", 1, 2.0, "log", ready=True)

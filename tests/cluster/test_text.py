@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from recorded import NASTY
+
 from votebox.cluster.text import clean, one_line, tail
 
 

@@ -6,6 +6,7 @@ import json
 import httpx
 import openai
 import pytest
+
 from votebox.deployments import EndpointEngine, ServeEngine, ServeSandbox
 from votebox.plugins import Limits, Message, Prompt, PromptTooLong, Sampling
 

@@ -1,5 +1,6 @@
 import pytest
 from pydantic import ValidationError
+
 from votebox.deployments import AppArgs, ModelArgs, build
 from votebox.plugins import EngineError
 

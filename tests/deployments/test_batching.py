@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+
 from votebox.deployments.batching import batched, merged
 from votebox.deployments.web import kept_alive
 from votebox.plugins import ChainFinished, ChainText

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from votebox.deployments import EmbeddedEngine, check_model
 from votebox.deployments.streams import QueueStream
 from votebox.plugins import (

@@ -5,6 +5,7 @@ import json
 
 import httpx
 import pytest
+
 from votebox.deployments import EndpointEngine
 from votebox.plugins import (
     Engine,

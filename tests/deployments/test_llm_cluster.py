@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from votebox.deployments import ModelArgs, ServeEngine
 from votebox.plugins import EngineError, Message, Prompt, PromptTooLong, Sampling
 
@@ -18,6 +19,7 @@ def prompts(count, **sampling):
 
 async def test_cluster_model_streams_aborts_and_refuses_through_the_same_port(ray_cluster):
     from ray import serve
+
     from votebox.deployments.app import _cluster
 
     model = ModelArgs(

@@ -2,6 +2,7 @@ import json
 import sys
 
 import pytest
+
 from votebox.deployments import check_model
 from votebox.deployments.model_source import is_mini
 from votebox.plugins import EngineError

@@ -1,4 +1,5 @@
 import pytest
+
 from votebox.deployments.solve_request import OPTIONS, parse_request
 from votebox.plugins import ProblemError, SolveOptions
 

@@ -5,6 +5,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from votebox.plugins import Completion
 from votebox.plugins.builtin.boxed import boxed
 from votebox.plugins.builtin.phrase import answer

@@ -7,6 +7,7 @@ from textwrap import dedent
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from votebox.plugins.builtin.code import python_blocks
 from votebox.plugins.builtin.fences import fences
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from votebox.plugins import Candidate, Evidence, Tally
 from votebox.plugins.builtin import policies
 from votebox.plugins.builtin.votes import VoteOptions, majority, weighted

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from contract import plugin, registry, toml
+
 from votebox.plugins import (
     RecipeError,
     Registry,

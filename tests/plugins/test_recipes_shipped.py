@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from contract import FakeBox
+
 from votebox.plugins import (
     ChainView,
     Problem,

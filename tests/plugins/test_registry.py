@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from contract import TEST_PLUGIN, ask, plugin, registry
+
 from votebox.plugins import PluginError, RecipeError, Registry, errors, hookspecs
 
 

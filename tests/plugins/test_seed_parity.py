@@ -9,6 +9,7 @@ import pytest
 from contract import FakeBox
 from hypothesis import given
 from hypothesis import strategies as st
+
 from votebox.plugins import (
     Candidate,
     ChainView,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from contract import FakeBox, plugin, registry, toml
+
 from votebox.plugins import (
     Advice,
     Candidate,

@@ -7,6 +7,7 @@ next one, which must run well.
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
+
 from votebox.sandbox import Sandbox
 
 

@@ -1,6 +1,7 @@
 """Honest programs see plain Python."""
 
 import pytest
+
 from votebox.sandbox import Limits, Sandbox
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

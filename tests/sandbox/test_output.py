@@ -1,6 +1,7 @@
 """What is kept of what a program prints."""
 
 import pytest
+
 from votebox.sandbox import Limits, Sandbox
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -1,6 +1,7 @@
 """What a caller may ask: limits, files, stdin."""
 
 import pytest
+
 from votebox.sandbox import LimitError, Limits, Sandbox, SandboxError
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

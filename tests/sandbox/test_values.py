@@ -8,9 +8,10 @@ import sys
 from dataclasses import fields, replace
 
 import pytest
-import votebox.sandbox
 from hypothesis import given
 from hypothesis import strategies as st
+
+import votebox.sandbox
 from votebox.sandbox import (
     Execution,
     LimitError,

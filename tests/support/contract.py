@@ -46,7 +46,7 @@ def plugin(**hooks: Callable[..., Any]) -> Any:
     return type("plugin", (), marked)()
 
 
-def ask(problem: Any, chain: Any, round: int, options: Any) -> Any:  # noqa: A002 - the hook's name
+def ask(problem: Any, chain: Any, round: int, options: Any) -> Any:
     """Ask the question once."""
     return Prompt.of(problem.text, label=f"wording-{chain.index % 2}") if round == 0 else None
 
