@@ -1,6 +1,7 @@
 """Run the real command line in processes of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -42,8 +43,15 @@ def start(*arguments: str, env: Mapping[str, str], **more: Any) -> subprocess.Po
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_listen,  # noqa: PLW1509 - only signals are touched
         **more,
     )
+
+
+def _listen() -> None:
+    """Undo what a background job of a shell or nohup inherits: signals that are ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def marked(mark: str) -> list[str]:
