@@ -39,7 +39,7 @@ class Ballot:
             for member in vote.members:
                 cast[member.chain] = cast.get(member.chain, 0.0) + share
         counts = tuple(c.weight for c in tally.classes)
-        return VoteState(planned, finished, counts, max(1.0, *cast.values(), 1.0))
+        return VoteState(planned, finished, counts, max([1.0, *cast.values()]))
 
     async def final(self, chains: Sequence[Chain], ports: Ports) -> Tally:
         """Run the nodes behind the chains, in order, and return the last one's tally."""
