@@ -1,6 +1,7 @@
 """Many programs at once, cancellation, and nothing left behind."""
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
@@ -12,19 +13,29 @@ import pytest
 from votebox.sandbox import Limits, Sandbox, SandboxError, cgroup
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+Jailed = Callable[[], set[int]]
 FOREVER = "import os\nos.fork()\nwhile True:\n    pass\n"
 
 
-def descendants(pid: int) -> set[int]:
-    """Return the processes below `pid`, jailed ones included."""
+def children(pid: int) -> set[int]:
     found: set[int] = set()
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children = {int(word) for word in task.read_text().split()}
-        except OSError:
-            continue
-        found |= children.union(*map(descendants, children))
+        with contextlib.suppress(OSError):
+            found |= {int(word) for word in task.read_text().split()}
     return found
+
+
+def descendants(pid: int, below: frozenset[int] = frozenset()) -> set[int]:
+    """Return the processes below `pid`, jailed ones included, but for the children `below`."""
+    own = children(pid) - below
+    return own.union(*map(descendants, own))
+
+
+@pytest.fixture
+def jailed() -> Jailed:
+    """Give a function that lists the processes this test started and that still run."""
+    strangers = frozenset(children(os.getpid()))  # another test's Ray, when all run together
+    return lambda: descendants(os.getpid(), strangers)
 
 
 def descriptors() -> int:
@@ -49,10 +60,10 @@ async def until(condition: Callable[[], object], within_s: float) -> None:
         await asyncio.sleep(0.02)
 
 
-async def test_cancelling_kills_the_program_within_a_second(box: Sandbox) -> None:
+async def test_cancelling_kills_the_program_within_a_second(box: Sandbox, jailed: Jailed) -> None:
     task = asyncio.create_task(box.run(FOREVER, Limits(wall_s=60.0)))
-    await until(lambda: len(descendants(os.getpid())) >= 4, 10)  # nsjail, runner, two programs
-    alive = descendants(os.getpid())
+    await until(lambda: len(jailed()) >= 4, 10)  # nsjail, runner, two programs
+    alive = jailed()
     began = time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -62,7 +73,7 @@ async def test_cancelling_kills_the_program_within_a_second(box: Sandbox) -> Non
     assert groups() == []
 
 
-async def test_cancelling_at_any_moment_leaves_nothing(box: Sandbox) -> None:
+async def test_cancelling_at_any_moment_leaves_nothing(box: Sandbox, jailed: Jailed) -> None:
     before = descriptors()
     for delay_ms in (0, 1, 2, 5, 10, 20, 40, 80):
         task = asyncio.create_task(box.run(FOREVER))
@@ -71,7 +82,7 @@ async def test_cancelling_at_any_moment_leaves_nothing(box: Sandbox) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         task.cancel()
-    await until(lambda: not descendants(os.getpid()), 3)
+    await until(lambda: not jailed(), 3)
     assert descriptors() == before
     assert groups() == []
     assert (await box.run("print(1)")).ok
@@ -120,7 +131,7 @@ async def test_two_hogs_at_once_do_not_disturb_an_honest_program() -> None:
     assert (one.status, other.status, honest.status) == ("memory", "memory", "ok")
 
 
-async def test_thirty_runs_leave_nothing_behind() -> None:
+async def test_thirty_runs_leave_nothing_behind(jailed: Jailed) -> None:
     kinds = ["print(1)", "1 / 0", "import os; os.abort()", "import os; os.fork(); os.fork()"]
     kinds += ["while True: print('x' * 999)", "import os, time\nif os.fork() == 0: time.sleep(60)"]
     async with Sandbox(workers=4) as box:
@@ -130,16 +141,16 @@ async def test_thirty_runs_leave_nothing_behind() -> None:
         assert [execution.status for execution in done[:6]] == (
             ["ok", "error", "crashed", "ok", "output", "ok"]
         )
-        assert descendants(os.getpid()) == set()
+        assert jailed() == set()
         assert (descriptors(), temporaries()) == before
         assert groups() == []
 
 
-async def test_closing_ends_what_runs_and_refuses_what_comes() -> None:
+async def test_closing_ends_what_runs_and_refuses_what_comes(jailed: Jailed) -> None:
     box = Sandbox(workers=1)
     running = asyncio.create_task(box.run(FOREVER, Limits(wall_s=60.0)))
     waiting = asyncio.create_task(box.run("print(1)"))
-    await until(lambda: len(descendants(os.getpid())) >= 4, 10)
+    await until(lambda: len(jailed()) >= 4, 10)
     await box.aclose()
     await box.aclose()
     for task in (running, waiting):
@@ -147,18 +158,20 @@ async def test_closing_ends_what_runs_and_refuses_what_comes() -> None:
             await task
     with pytest.raises(SandboxError, match="closed"):
         await box.run("print(1)")
-    assert descendants(os.getpid()) == set()
+    assert jailed() == set()
 
 
-async def test_a_lost_jail_is_our_error_and_the_next_program_is_ok(box: Sandbox) -> None:
+async def test_a_lost_jail_is_our_error_and_the_next_program_is_ok(
+    box: Sandbox, jailed: Jailed
+) -> None:
     task = asyncio.create_task(box.run(FOREVER, Limits(wall_s=60.0)))
-    await until(lambda: len(descendants(os.getpid())) >= 4, 10)
-    for pid in descendants(os.getpid()):
+    await until(lambda: len(jailed()) >= 4, 10)
+    for pid in jailed():
         if Path(f"/proc/{pid}/comm").read_text() == "nsjail\n":
             os.kill(pid, 9)
     with pytest.raises(SandboxError, match="lost"):
         await task
-    await until(lambda: not descendants(os.getpid()), 3)
+    await until(lambda: not jailed(), 3)
     assert (await box.run("print(1)")).ok
 
 
