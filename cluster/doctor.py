@@ -4,6 +4,7 @@ Looks and tries small things; imports neither Ray nor vLLM, whose metadata says 
 """
 
 import asyncio
+import os
 import platform
 import re
 import shutil
@@ -12,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from typing import Final, Literal
 
@@ -85,6 +87,25 @@ def _packages() -> Iterator[Finding]:
     else:
         fix = f"install vllm {pin}, or another Ray"
         yield Finding("vllm", "warn", f"{vllm}, but ray {ray} is made for {pin}", fix)
+    yield from _bytecode()
+
+
+def _bytecode() -> Iterator[Finding]:
+    """See whether Python can keep the bytecode of vLLM, most of a start without it."""
+    spec = find_spec("vllm")  # finds the folder, imports nothing
+    if spec is None or spec.origin is None:
+        return
+    cached = Path(cache_from_source(spec.origin))
+    place = cached.parent if cached.parent.is_dir() else cached.parents[1]
+    if cached.exists():
+        yield Finding("vllm bytecode", "ok", "compiled")
+    elif os.access(place, os.W_OK):
+        yield Finding("vllm bytecode", "ok", "none yet: the first start takes longer")
+    else:
+        fix = f"as the owner: python -m compileall -q {place.parent}"
+        yield Finding(
+            "vllm bytecode", "warn", f"{place} is read-only: each start compiles vLLM", fix
+        )
 
 
 def _version(name: str) -> str | None:

@@ -20,6 +20,7 @@ from typing import Any, Final
 from votebox.cluster.errors import Failed
 from votebox.cluster.keeper import descendants, end_all, process_name
 from votebox.cluster.stages import stage_text, what_failed
+from votebox.deployments.imports import WORKER_HOOK, import_serve
 
 __all__ = ["APP_NAME", "deploy", "start_ray"]
 
@@ -50,6 +51,8 @@ _ENVIRONMENT: Final = {
     "RAY_enable_worker_prestart": "0",
     # A busy machine may need longer than Ray's own minute to import what a worker needs.
     "RAY_worker_register_timeout_seconds": "180",
+    # Each worker imports Serve, and Serve pandas, which takes two seconds of CPU.
+    "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR": WORKER_HOOK,
 }
 
 
@@ -194,7 +197,7 @@ def _keep_logs(scratch: Path) -> None:
 
 def _import_ahead() -> None:
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)  # Ray's daemons go first
-    import_module("ray.serve")
+    import_serve()
     import_module("votebox.deployments.app")
 
 

@@ -69,3 +69,14 @@ def test_a_recipe_file_without_fault_is_shown_and_passes(tmp_path: Path) -> None
     path.write_text(votebox("recipes", "show", "vote", "--format", "toml", env=env).stdout)
     done = votebox("recipes", "check", str(path), env=env)
     assert (done.returncode, "no fault" in done.stdout) == (0, True)
+
+
+def test_the_program_keeps_bytecode_whatever_the_environment_says(tmp_path: Path) -> None:
+    """Else each of its processes compiles Ray and vLLM again."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, os, sys\n"
+        "said = lambda: print(sys.dont_write_bytecode, os.environ.get('PYTHONDONTWRITEBYTECODE'))\n"
+        "atexit.register(said)\n"
+    )
+    env = environment(tmp_path, PYTHONDONTWRITEBYTECODE="1", PYTHONPATH=str(tmp_path))
+    assert votebox("--version", env=env).stdout.splitlines()[1:] == ["False None"]
