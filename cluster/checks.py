@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_RECIPE",
     "check_host",
+    "check_limits",
     "check_model",
     "check_port_free",
     "check_recipe",
@@ -113,6 +114,18 @@ def check_recipe(name: str, registry: "Registry", *, files: bool = True) -> "Rec
             "add --local or --endpoint, or register it in a plugin",
         )
     return recipe
+
+
+def check_limits(recipe: "Recipe") -> None:
+    """Refuse limits that no sandbox of this machine's own grants, before it starts."""
+    from votebox.sandbox import DEFAULT_CAPS, LimitError
+
+    for node in recipe.nodes.values():
+        try:
+            if node.kind == "sandbox":
+                node.limits.check(DEFAULT_CAPS)
+        except LimitError as e:
+            raise BadUsage(f"recipe {recipe.name}, node {node.name}: {e}") from e
 
 
 def check_model(source: str) -> str:

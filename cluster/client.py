@@ -33,6 +33,7 @@ __all__ = [
 
 _HEALTH_S: Final = 2.0
 _END_S: Final = 30.0
+_SHOWN_CHARS: Final = 80
 _REFUSALS: Final = frozenset({400, 404, 413, 422})
 
 
@@ -47,7 +48,7 @@ def solve_over_http(url: str, request: Mapping[str, Any], show: Show) -> dict[st
         with ask("POST", f"{url}/v1/solves", {**request, "stream": True}) as reply:
             if reply.status != HTTPStatus.OK:
                 raise _refused(url, reply)
-            return listen(_sse(reply.lines()), show, f"the app at {url}")
+            return listen(_sse(reply.lines(), url), show, f"the app at {url}")
     except NoAnswer as e:
         fix = "see `votebox status`, or start one with `votebox up`"
         raise Failed(f"the app at {url} does not answer: {e}", fix) from e
@@ -119,6 +120,8 @@ def listen(
         _raise_failed(event, log)
         if "error" in event and "type" not in event:
             raise Failed(_message(event), log=log)
+        if event.get("type") == "verdict_reached" and not _is_verdict(event.get("verdict")):
+            raise _strange(who, event)
         show(event)
         if event.get("type") == "verdict_reached":
             return dict(event["verdict"])
@@ -145,14 +148,30 @@ def _raise_failed(event: Mapping[str, Any], log: Path | None) -> None:
         raise kind(event["problem"], log=None if event["usage"] else log)
 
 
-def _sse(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Read server-sent events whose data is JSON, until `[DONE]`."""
+def _sse(lines: Iterable[str], url: str) -> Iterator[dict[str, Any]]:
+    """Read server-sent events whose data are JSON objects, until `[DONE]`."""
     for line in lines:
         if line.startswith("data:"):
             data = line.removeprefix("data:").strip()
             if data == "[DONE]":
                 return
-            yield json.loads(data)
+            try:
+                event = json.loads(data)
+            except (ValueError, RecursionError):  # nested thousands deep
+                event = None
+            if not isinstance(event, dict):
+                raise _strange(f"the app at {url}", data)
+            yield event
+
+
+def _is_verdict(found: object) -> bool:
+    return isinstance(found, Mapping) and "answer" in found
+
+
+def _strange(who: str, said: object) -> Failed:
+    text = str(said)
+    shown = text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}..."
+    return Failed(f"{who} sends what is no votebox event: {shown}", "is it a votebox app?")
 
 
 def _json_lines(stream: IO[bytes]) -> Iterator[dict[str, Any]]:

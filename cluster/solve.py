@@ -173,6 +173,7 @@ def _solve_in_temporary_app(asked: _Asked, *, json: bool) -> int:
             codes.append(_finish(verdict, sys.stdout, json=json))
 
         if recipe.needs_sandbox:
+            checks.check_limits(recipe)
             screen.show({"type": "stage", "text": "checking the sandbox"})
             checks.check_sandbox()
         args = RuntimeArgs("solve", -1, app, asked.request)
@@ -186,6 +187,7 @@ def _solve_locally(asked: _Asked, *, json: bool) -> int:
 
     registry = Registry.load()
     recipe = checks.check_recipe(asked.recipe or checks.DEFAULT_RECIPE, registry)
+    checks.check_limits(recipe)
     if asked.model is not None:
         checks.check_model(asked.model)
     plan = LocalPlan(

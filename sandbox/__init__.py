@@ -8,13 +8,14 @@ This room knows nothing of mathematics, models or Ray. What a program does is a 
 nothing runs: there is no fall-back.
 """
 
-from votebox.sandbox.box import Sandbox
+from votebox.sandbox.box import DEFAULT_CAPS, Sandbox
 from votebox.sandbox.errors import LimitError, SandboxError, SandboxUnavailable, VoteboxError
 from votebox.sandbox.execution import Execution, Limits, Status
 from votebox.sandbox.probing import Probe, probe
 from votebox.sandbox.show import text_for_model
 
 __all__ = [
+    "DEFAULT_CAPS",
     "Execution",
     "LimitError",
     "Limits",

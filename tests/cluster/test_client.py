@@ -51,6 +51,16 @@ def test_an_end_without_verdict_fails() -> None:
         solve_over_http(url, {}, lambda event: None)
 
 
+@pytest.mark.parametrize(
+    "event",
+    [[1], "text", {"type": "verdict_reached"}, {"type": "verdict_reached", "verdict": {"a": 1}}],
+)
+def test_a_server_that_is_no_votebox_app_is_named(event: Any) -> None:
+    with serving(app([event])) as url, pytest.raises(Failed, match="no votebox event") as caught:
+        solve_over_http(url, {}, lambda event: None)
+    assert url in str(caught.value)
+
+
 def test_a_connection_that_breaks_fails() -> None:
     def broken() -> Iterator[Mapping[str, Any]]:
         yield solve_events()[1]

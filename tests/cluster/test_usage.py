@@ -103,6 +103,17 @@ def test_a_port_in_use_is_refused_before_anything_starts(env: dict[str, str]) ->
     assert f"--port {port + 1}" in line
 
 
+def test_limits_no_sandbox_grants_are_refused_before_anything_starts(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "greedy.toml"
+    shipped = (Path(__file__).parents[2] / "plugins/builtin/recipes/vote.toml").read_text()
+    path.write_text(shipped.replace("wall_s = 8.0", "wall_s = 9000.0"))
+    said = refused(env, "solve", "x", "--recipe", str(path), "--local")
+    assert "wall_s=9000.0" in said
+    assert "at most 120" in said
+
+
 def test_a_recipe_file_with_a_fault_is_refused(env: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('name = "mine"\n[nodes.a]\nuse = "prompt:nope"\n')
