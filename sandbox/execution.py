@@ -7,7 +7,8 @@ know nothing of how a program is isolated.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from votebox.sandbox.errors import LimitError
@@ -26,6 +27,9 @@ rejected   nothing was started; stderr holds the reason
 """
 
 
+SessionState = Literal["new", "kept", "restarted"]
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bound one program; a value that makes no sense raises LimitError.
@@ -35,7 +39,8 @@ class Limits:
         cpu_s: processor seconds of each process; the kernel counts whole seconds, so a
             fraction is rounded up.
         memory_mib: address space of each process and, where the host has cgroups,
-            resident memory of all of them.
+            resident memory of all of them; with the fork server, beyond what the warm
+            interpreter holds already.
         output_kib: kept of each stream; the rest is cut out of the middle.
         processes: processes and threads alive at once, the program itself included.
         scratch_mib: files in the working directory, which is also HOME and TMPDIR.
@@ -49,21 +54,19 @@ class Limits:
     scratch_mib: int = 64
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value: object = getattr(self, field.name)
-            if field.name.endswith("_s"):
-                _check_seconds(field.name, value)
+        for name in (limit.name for limit in fields(self)):
+            value: object = getattr(self, name)
+            if name.endswith("_s"):
+                _check_seconds(name, value)
             else:
-                _check_count(field.name, value)
+                _check_count(name, value)
 
     def check(self, caps: Limits) -> None:
         """Raise LimitError for the first limit above its cap; nothing is clamped."""
-        for field in fields(self):
-            value, cap = getattr(self, field.name), getattr(caps, field.name)
+        for name in (limit.name for limit in fields(self)):
+            value, cap = getattr(self, name), getattr(caps, name)
             if value > cap:
-                raise LimitError(
-                    field.name, value, f"this sandbox allows at most {cap}; ask for less"
-                )
+                raise LimitError(name, value, f"this sandbox allows at most {cap}; ask for less")
 
 
 def _check_seconds(name: str, value: object) -> None:
@@ -97,7 +100,12 @@ class Execution:
         cpu_s: processor seconds of the program and the children that ended with it.
         peak_memory_mib: the most memory it held.
         truncated: whether either stream lost its middle.
-        isolation: the walls it ran behind, such as "nsjail+userns+seccomp+cgroup1".
+        isolation: the walls it ran behind, such as "nsjail+fork+userns+seccomp+cgroup1".
+        files: content by name of the files asked for, where the program ended by itself and
+            left a plain file of at most 16 MiB there.
+        session: "new", "kept" (the variables of earlier cells were there) or "restarted" (they
+            were lost); None outside of a session.
+        session_lost: whether the session ended with this program; the next starts anew.
     """
 
     status: Status
@@ -110,6 +118,9 @@ class Execution:
     peak_memory_mib: float
     truncated: bool
     isolation: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    session: SessionState | None = None
+    session_lost: bool = False
 
     @property
     def ok(self) -> bool:

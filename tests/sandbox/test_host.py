@@ -84,7 +84,7 @@ async def test_the_probe_shows_each_wall_of_a_good_host() -> None:
     report = await probe()
     assert report.ok
     assert report.isolation is not None
-    assert report.isolation.startswith("nsjail+userns+seccomp+")
+    assert report.isolation.startswith("nsjail+fork+userns+seccomp+")
     assert all(check.ok for check in report.checks if check.required)
     assert [check.name for check in report.checks] == [
         *("platform", "nsjail", "user namespaces", "interpreter"),

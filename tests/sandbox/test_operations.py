@@ -13,8 +13,14 @@ import pytest
 from votebox.sandbox import Limits, Sandbox, SandboxError, cgroup
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-Jailed = Callable[[], set[int]]
-FOREVER = "import os\nos.fork()\nwhile True:\n    pass\n"
+OURS = os.getpid()
+MARK = "vb-test-program"
+FOREVER = f"""import ctypes, os
+ctypes.CDLL(None).prctl(15, {MARK.encode()!r}, 0, 0, 0)  # its name, as the host sees it
+os.fork()
+while True:
+    pass
+"""
 
 
 def children(pid: int) -> set[int]:
@@ -25,26 +31,39 @@ def children(pid: int) -> set[int]:
     return found
 
 
-def descendants(pid: int, below: frozenset[int] = frozenset()) -> set[int]:
-    """Return the processes below `pid`, jailed ones included, but for the children `below`."""
-    own = children(pid) - below
+def descendants(pid: int) -> set[int]:
+    """Return the processes below `pid`, jailed ones included."""
+    own = children(pid)
     return own.union(*map(descendants, own))
 
 
-@pytest.fixture
-def jailed() -> Jailed:
-    """Give a function that lists the processes this test started and that still run."""
-    strangers = frozenset(children(os.getpid()))  # another test's Ray, when all run together
-    return lambda: descendants(os.getpid(), strangers)
+def name(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
+def programs(pid: int = OURS) -> set[int]:
+    """Return the processes of FOREVER that run below `pid`."""
+    return {found for found in descendants(pid) if name(found) == MARK}
+
+
+def jails() -> set[int]:
+    return {found for found in descendants(OURS) if name(found) == "nsjail"}
 
 
 def descriptors() -> int:
     return len([*Path("/proc/self/fd").iterdir()])
 
 
-def groups() -> list[Path]:
-    own = f"votebox-{os.getpid()}-*"
-    return [path for path in Path("/sys/fs/cgroup").glob(f"**/{own}") if path.is_dir()]
+def groups() -> set[Path]:
+    own = f"votebox-{OURS}-*"
+    return {path for path in Path("/sys/fs/cgroup").glob(f"**/{own}") if path.is_dir()}
+
+
+def busy_groups() -> list[Path]:
+    """Return the groups with processes in them: empty ones serve the next programs."""
+    return [path for path in groups() if (path / "cgroup.procs").read_text()]
 
 
 def temporaries() -> set[str]:
@@ -60,21 +79,21 @@ async def until(condition: Callable[[], object], within_s: float) -> None:
         await asyncio.sleep(0.02)
 
 
-async def test_cancelling_kills_the_program_within_a_second(box: Sandbox, jailed: Jailed) -> None:
+async def test_cancelling_kills_the_program_within_a_second(box: Sandbox) -> None:
     task = asyncio.create_task(box.run(FOREVER, Limits(wall_s=60.0)))
-    await until(lambda: len(jailed()) >= 4, 10)  # nsjail, runner, two programs
-    alive = jailed()
+    await until(lambda: len(programs()) == 2, 10)
+    alive = programs()
     began = time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert time.monotonic() - began < 1
     assert not [pid for pid in alive if Path(f"/proc/{pid}").exists()]
-    assert groups() == []
+    assert busy_groups() == []
 
 
-async def test_cancelling_at_any_moment_leaves_nothing(box: Sandbox, jailed: Jailed) -> None:
-    before = descriptors()
+async def test_cancelling_at_any_moment_leaves_nothing(box: Sandbox) -> None:
+    before, processes = descriptors(), len(descendants(OURS))
     for delay_ms in (0, 1, 2, 5, 10, 20, 40, 80):
         task = asyncio.create_task(box.run(FOREVER))
         await asyncio.sleep(delay_ms / 1000)
@@ -82,9 +101,10 @@ async def test_cancelling_at_any_moment_leaves_nothing(box: Sandbox, jailed: Jai
         with pytest.raises(asyncio.CancelledError):
             await task
         task.cancel()
-    await until(lambda: not jailed(), 3)
+    await until(lambda: len(descendants(OURS)) == processes, 3)
+    assert programs() == set()
     assert descriptors() == before
-    assert groups() == []
+    assert busy_groups() == []
     assert (await box.run("print(1)")).ok
 
 
@@ -131,26 +151,27 @@ async def test_two_hogs_at_once_do_not_disturb_an_honest_program() -> None:
     assert (one.status, other.status, honest.status) == ("memory", "memory", "ok")
 
 
-async def test_thirty_runs_leave_nothing_behind(jailed: Jailed) -> None:
+async def test_thirty_runs_leave_nothing_behind() -> None:
     kinds = ["print(1)", "1 / 0", "import os; os.abort()", "import os; os.fork(); os.fork()"]
     kinds += ["while True: print('x' * 999)", "import os, time\nif os.fork() == 0: time.sleep(60)"]
     async with Sandbox(workers=4) as box:
         await box.run("print(1)")
-        before = descriptors(), temporaries()
+        before = descriptors(), temporaries(), len(descendants(OURS))
         done = await asyncio.gather(*(box.run(kinds[n % 6]) for n in range(30)))
         assert [execution.status for execution in done[:6]] == (
             ["ok", "error", "crashed", "ok", "output", "ok"]
         )
-        assert jailed() == set()
-        assert (descriptors(), temporaries()) == before
-        assert groups() == []
+        await until(lambda: len(descendants(OURS)) == before[2], 3)
+        assert (descriptors(), temporaries()) == before[:2]
+        assert busy_groups() == []
 
 
-async def test_closing_ends_what_runs_and_refuses_what_comes(jailed: Jailed) -> None:
+async def test_closing_ends_what_runs_and_refuses_what_comes() -> None:
+    strangers, before = children(OURS), groups()  # other tests' Ray and sandboxes
     box = Sandbox(workers=1)
     running = asyncio.create_task(box.run(FOREVER, Limits(wall_s=60.0)))
     waiting = asyncio.create_task(box.run("print(1)"))
-    await until(lambda: len(jailed()) >= 4, 10)
+    await until(lambda: len(programs()) == 2, 10)
     await box.aclose()
     await box.aclose()
     for task in (running, waiting):
@@ -158,21 +179,39 @@ async def test_closing_ends_what_runs_and_refuses_what_comes(jailed: Jailed) -> 
             await task
     with pytest.raises(SandboxError, match="closed"):
         await box.run("print(1)")
-    assert jailed() == set()
+    assert children(OURS) <= strangers
+    assert groups() <= before
 
 
-async def test_a_lost_jail_is_our_error_and_the_next_program_is_ok(
-    box: Sandbox, jailed: Jailed
-) -> None:
-    task = asyncio.create_task(box.run(FOREVER, Limits(wall_s=60.0)))
-    await until(lambda: len(jailed()) >= 4, 10)
-    for pid in jailed():
-        if Path(f"/proc/{pid}/comm").read_text() == "nsjail\n":
+async def kill_jails() -> None:
+    await until(lambda: len(programs()) == 2, 10)
+    for pid in jails():
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, 9)
-    with pytest.raises(SandboxError, match="lost"):
-        await task
-    await until(lambda: not jailed(), 3)
-    assert (await box.run("print(1)")).ok
+    await until(lambda: not programs(), 3)
+
+
+async def test_a_lost_jail_is_our_error_and_the_next_program_is_ok() -> None:
+    async with Sandbox(workers=1, backend="once") as box:
+        task = asyncio.create_task(box.run(FOREVER, Limits(wall_s=60.0)))
+        await kill_jails()
+        with pytest.raises(SandboxError, match="lost"):
+            await task
+        assert (await box.run("print(1)")).ok
+
+
+async def test_a_program_of_a_lost_server_runs_once_more_on_the_next() -> None:
+    async with Sandbox(workers=2) as box:
+        first = asyncio.create_task(box.run(FOREVER, Limits(wall_s=60.0)))
+        await kill_jails()
+        await kill_jails()
+        with pytest.raises(SandboxError, match="lost"):
+            await first
+        second = asyncio.create_task(box.run(FOREVER, Limits(wall_s=2.0)))
+        await kill_jails()
+        assert (await second).status == "timeout"
+        assert (await box.run("print(1)")).stdout == "1\n"
+    await until(lambda: not jails(), 3)
 
 
 async def test_a_program_dies_with_its_supervisor(tmp_path: Path) -> None:
@@ -181,7 +220,7 @@ async def test_a_program_dies_with_its_supervisor(tmp_path: Path) -> None:
         f"asyncio.run(Sandbox().run({FOREVER!r}))\n"
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", script)
-    await until(lambda: len(descendants(process.pid)) >= 4, 20)
+    await until(lambda: len(programs(process.pid)) == 2, 20)
     alive = descendants(process.pid)
     process.kill()
     await process.wait()

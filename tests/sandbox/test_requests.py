@@ -2,7 +2,7 @@
 
 import pytest
 
-from votebox.sandbox import LimitError, Limits, Sandbox, SandboxError
+from votebox.sandbox import LimitError, Limits, Sandbox
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -89,11 +89,6 @@ async def test_a_limit_above_the_cap_is_an_error_that_names_both() -> None:
     box = Sandbox(caps=Limits(memory_mib=256))
     with pytest.raises(LimitError, match=r"memory_mib=512: this sandbox allows at most 256"):
         await box.run("", Limits(memory_mib=512))
-
-
-async def test_a_session_is_refused_clearly(box: Sandbox) -> None:
-    with pytest.raises(SandboxError, match="sessions are not supported"):
-        await box.run("", session="a")
 
 
 async def test_a_tiny_memory_limit_is_felt_by_the_program_not_by_us(box: Sandbox) -> None:

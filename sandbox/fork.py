@@ -1,0 +1,432 @@
+"""The backend that forks each program from a warm interpreter, itself inside nsjail.
+
+One nsjail is the outer wall; server.py in it imports the big packages once and forks a
+child for each program, behind walls of its own. This side hands it descriptors, kills
+through pidfds, so that a busy server cannot delay a kill, and takes its word only for how
+a program ended. It replaces the server after many runs and after anything odd.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import marshal
+import os
+import signal
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from votebox.sandbox import cgroup, server
+from votebox.sandbox.backend import Endings, Outcome, watch
+from votebox.sandbox.cgroup import Groups, Lent
+from votebox.sandbox.diagnosis import diagnose
+from votebox.sandbox.errors import SandboxError, SandboxUnavailable
+from votebox.sandbox.execution import Execution, Limits
+from votebox.sandbox.job import Job
+from votebox.sandbox.launch import Collected, Handed, Nsjail, Streams, anonymous_file
+from votebox.sandbox.policy import (
+    load_policy,
+    pack,
+    packages_directory,
+    program_rlimits,
+    render_server,
+    scratch_options,
+)
+from votebox.sandbox.sessions import Session, Sessions
+from votebox.sandbox.verdict import Report
+
+__all__ = ["ForkBackend"]
+
+_START_S = 60.0  # of a server, on a loaded machine whose packages have no bytecode yet
+_BEGIN_S = 10.0  # of a program
+_RUNS = 5000  # of one server, before the next takes its place
+
+
+class ServerLost(SandboxError):
+    """Say that the fork server ended while a program was waiting or running."""
+
+
+class ForkBackend:
+    """Fork programs from a warm server; replace the server when it is old or odd."""
+
+    def __init__(
+        self, nsjail: Path, *, preload: Sequence[str], spares: int, runs: int = _RUNS
+    ) -> None:
+        """Take the settings; nothing is started.
+
+        Args:
+            nsjail: the binary.
+            preload: modules the server imports; programs get them for nothing.
+            spares: children that wait for a program, usually as many as run at once.
+            runs: programs of one server before the next takes its place.
+        """
+        self._nsjail = nsjail
+        self._preload = tuple(preload)
+        self._spares = spares
+        self._runs = runs
+        cgroups = cgroup.find()
+        if cgroups:
+            cgroups.sweep()
+        self._groups = Groups(cgroups, 2 * spares) if cgroups else None
+        self._server: ForkServer | None = None
+        self._starting = asyncio.Lock()
+        self._endings = Endings()
+        self._sessions = Sessions(self._open_session, self._endings)
+
+    @property
+    def isolation(self) -> str:
+        """Name the walls, as Execution.isolation."""
+        limits = self._groups.kind if self._groups else "rlimits"
+        return f"nsjail+fork+userns+seccomp+{limits}"
+
+    async def start(self) -> None:
+        """Start the first server; raise SandboxError where that fails."""
+        await self._current()
+
+    async def run(self, job: Job) -> Execution:
+        """Run one program; raise SandboxError for faults of ours.
+
+        When the server is lost the program runs once more, on a fresh one.
+        """
+        try:
+            return await self._run(job)
+        except ServerLost:
+            return await self._run(job)
+
+    async def run_cell(self, session: str, job: Job) -> Execution:
+        """Run one program where earlier ones of the session left their variables."""
+        return await self._sessions.run(session, job, self.isolation)
+
+    async def end_session(self, session: str) -> bool:
+        """End a session; return whether there was one."""
+        return await self._sessions.end(session)
+
+    async def aclose(self) -> None:
+        """Wait until nothing of any program is left."""
+        await self._sessions.aclose()
+        if self._server is not None:
+            self._retire(self._server)
+        await self._endings.all()
+        if self._groups:
+            self._groups.close()
+
+    async def _run(self, job: Job) -> Execution:
+        program = await self._program(job)
+        try:
+            await program.start()
+            report, cause = await watch(program, job.limits, program.group)
+            outcome = Outcome(job.limits, program.streams, program.group, report, cause)
+            return outcome.execution(self.isolation, program.collected.read())
+        except OSError as error:
+            raise SandboxError("the host refused a resource", str(error)) from error
+        finally:
+            await self._endings.run(program.close())
+
+    async def _open_session(self, job: Job) -> Session:
+        program = await self._program(Job(b"", job.limits))
+        session = Session(program, job.limits)
+        try:
+            await session.start()
+        except BaseException:
+            await self._endings.run(session.close())
+            raise
+        return session
+
+    async def _program(self, job: Job) -> Program:
+        serving = await self._current()
+        serving.runs += 1
+        return Program(serving, job, self._groups)
+
+    async def _current(self) -> ForkServer:
+        """Return the server to use, starting or replacing it where needed."""
+        async with self._starting:
+            old = self._server
+            if old is not None and not old.odd and old.runs < self._runs:
+                return old
+            fresh = ForkServer(self._nsjail, self._preload, self._spares)
+            try:
+                await fresh.start()
+            except BaseException:
+                await fresh.close()
+                raise
+            if old is not None:
+                self._retire(old)
+            self._server = fresh
+            return fresh
+
+    def _retire(self, serving: ForkServer) -> None:
+        """Close a server once its programs have ended; at once when it is odd."""
+        self._server = None
+        self._endings.begin(_close_when_idle(serving))
+
+
+async def _close_when_idle(serving: ForkServer) -> None:
+    while serving.users and not serving.odd:
+        serving.changed.clear()
+        await serving.changed.wait()
+    await serving.close()
+
+
+class ForkServer:
+    """Own one fork server in its nsjail, and hand its messages to whom they concern."""
+
+    def __init__(self, nsjail: Path, preload: tuple[str, ...], spares: int) -> None:
+        """Hold nothing yet; whoever starts it must close it, even if that fails."""
+        self.runs = 0
+        self.users = 0
+        self.odd = False
+        self.changed = asyncio.Event()
+        self._nsjail = Nsjail(nsjail)
+        self._preload = preload
+        self._spares = spares
+        self._programs: dict[int, Program] = {}
+        self._next = 0
+        self._listening = False
+
+    async def start(self) -> None:
+        """Start nsjail and the server in it; return when it is ready for programs."""
+        policy = load_policy()
+        shapes = {name.partition(".")[0] for name in self._preload}
+        with Handed() as handed:
+            log, control = self._nsjail.connect(handed)
+            job = pack(
+                "server",
+                control=control,
+                preload=self._preload,
+                warm=tuple(text for name, text in policy.warm.items() if name in shapes),
+                reseed=tuple(text for name, text in policy.reseed.items() if name in shapes),
+                packages=packages_directory(),
+                scratch=scratch_options(Limits().scratch_mib),
+                shared_memory=policy.shared_memory_options,
+                seccomp=policy.seccomp.bpf(),
+                user=policy.user,
+                spares=self._spares,
+            )
+            payload = handed.add(anonymous_file("server", job))
+            stdin = handed.add(anonymous_file("stdin", b"", read_only=True))
+            passed = (payload, control)
+            text = render_server(payload=payload, log=log, passed=passed)
+            await self._nsjail.start(text, log, stdin, passed)
+        try:
+            async with asyncio.timeout(_START_S):
+                message = await self._nsjail.receive()
+        except TimeoutError:
+            detail = self._nsjail.read_log()
+            raise SandboxError("the fork server did not start in time", detail) from None
+        if message[:1] == server.BROKEN:
+            reason = message[1:].decode("utf-8", "replace")
+            raise SandboxUnavailable(
+                f"the fork server cannot start: {reason}",
+                "see which of the preloaded modules is at fault, or use backend='once'",
+                self._nsjail.read_log(),
+            )
+        if message != server.READY:
+            code = await self._nsjail.wait()
+            raise diagnose(self._nsjail.binary, code, self._nsjail.read_log())
+        asyncio.get_running_loop().add_reader(self._nsjail.control, self._hear)
+        self._listening = True
+
+    def submit(self, program: Program, descriptors: Sequence[int]) -> int:
+        """Ask for a program to be started; return the number of its run."""
+        number = self._next = self._next + 1
+        self._programs[number] = program
+        try:
+            socket.send_fds(
+                self._nsjail.control, [server.NUMBER.pack(server.RUN, number)], descriptors
+            )
+        except OSError as error:
+            self._lose(f"the fork server takes no orders: {error}")
+        return number
+
+    def forget(self, number: int) -> None:
+        """Drop a run of which nothing more can be heard."""
+        self._programs.pop(number, None)
+
+    async def close(self) -> None:
+        """End the server and everything it started."""
+        self._lose("the fork server was closed")
+        await self._nsjail.close()
+
+    def _hear(self) -> None:
+        """Take one message."""
+        descriptors: list[int] = []
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self._nsjail.control, 4096, 2)
+            kind, number = message[:1], 0
+            if kind not in (server.BROKEN, b""):
+                kind, number = server.NUMBER.unpack(message[: server.NUMBER.size])
+            program = self._programs.get(number)
+            if kind in (server.BROKEN, b""):
+                reason = message[1:].decode("utf-8", "replace") or self._nsjail.read_log()
+                self._lose(f"the fork server has ended: {reason.strip() or 'no reason given'}")
+            elif program is not None:
+                program.told(kind, message[server.NUMBER.size :], descriptors)
+        except BlockingIOError:
+            return
+        except (OSError, ValueError, IndexError) as error:  # no message of a sane server
+            for descriptor in descriptors:
+                with suppress(OSError):
+                    os.close(descriptor)
+            self._lose(f"the fork server talks nonsense: {error}")
+
+    def _lose(self, reason: str) -> None:
+        """Give this server up, and tell its programs."""
+        self.odd = True
+        self.changed.set()
+        if self._listening:
+            self._listening = False
+            asyncio.get_running_loop().remove_reader(self._nsjail.control)
+        for program in [*self._programs.values()]:
+            program.lost(reason)
+        self._programs.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class _Handles:
+    """Hold pidfds: of a program's process 1, whose end is the end of all, and of itself."""
+
+    init: int
+    program: int
+
+
+class Program:
+    """Own one program of a fork server, from its order to its end."""
+
+    def __init__(self, serving: ForkServer, job: Job, groups: Groups | None) -> None:
+        """Hold nothing yet; whoever starts it must close it, even if that fails."""
+        loop = asyncio.get_running_loop()
+        self.streams = Streams(job.limits.output_kib * 1024)
+        self.collected = Collected(job.wanted)
+        self.group: Lent | None = None
+        self._groups = groups
+        self._job = job
+        self._serving = serving
+        self._number: int | None = None
+        self._handles: _Handles | None = None
+        self._began: asyncio.Future[None] = loop.create_future()
+        self._ended: asyncio.Future[Report] = loop.create_future()
+        serving.users += 1
+
+    async def start(self, cells: int | None = None) -> None:
+        """Return at the program's first statement; raise SandboxError if it fails.
+
+        Args:
+            cells: descriptor of a socket over which a session gets its cells.
+        """
+        job = self._job
+        self.group = self._groups.lend(job.limits) if self._groups else None
+        with Handed() as handed:
+            out, err = self.streams.connect(handed)
+            groups = tuple(map(handed.add, self.group.group.entries())) if self.group else ()
+            payload = pack_job(job, groups=len(groups), session=cells is not None)
+            descriptors = (
+                handed.add(anonymous_file("payload", payload)),
+                handed.add(anonymous_file("stdin", job.stdin, read_only=True)),
+                *(out, err),
+                *groups,
+                *self.collected.connect(handed),
+                *(() if cells is None else (cells,)),
+            )
+            self._number = self._serving.submit(self, descriptors)
+        try:
+            async with asyncio.timeout(_BEGIN_S):
+                await asyncio.shield(self._began)
+        except TimeoutError:
+            self._serving.odd = True
+            raise ServerLost("the fork server did not start a program in time") from None
+
+    @property
+    def over(self) -> bool:
+        """Tell whether it has ended or was lost."""
+        return self._ended.done()
+
+    async def ended(self) -> Report:
+        """Wait until nothing of it is left; raise SandboxError when it was lost."""
+        return await asyncio.shield(self._ended)
+
+    def interrupt(self) -> None:
+        """Send SIGINT to the program."""
+        if self._handles:
+            _signal(self._handles.program, signal.SIGINT)
+
+    def kill(self) -> None:
+        """Kill it and all it started."""
+        if self._handles:
+            _signal(self._handles.init, signal.SIGKILL)
+
+    async def close(self) -> None:
+        """Kill it if it runs; return when nothing of it is left."""
+        self.streams.close()
+        self.collected.close()
+        if self._number is not None:
+            try:
+                if not self._ended.done():
+                    async with asyncio.timeout(_BEGIN_S):
+                        await asyncio.wait((self._began,))
+                        self.kill()
+                        await asyncio.wait((self._ended,))
+            except TimeoutError:
+                self._serving.odd = True  # no sane server is so slow
+            self._serving.forget(self._number)
+        for future in (self._began, self._ended):
+            if future.done():
+                future.exception()  # seen, if nobody asked
+            else:
+                future.cancel()
+        if self._handles:
+            os.close(self._handles.init)
+            os.close(self._handles.program)
+            self._handles = None
+        self._serving.users -= 1
+        self._serving.changed.set()
+        if self.group and self._groups:
+            for _ in range(100):  # a dead process leaves its cgroup a moment later
+                if self._groups.give_back(self.group):
+                    break
+                await asyncio.sleep(0.02)
+
+    def told(self, kind: bytes, rest: bytes, descriptors: Sequence[int]) -> None:
+        """Take a message about this program; raise ValueError when it makes no sense."""
+        if kind == server.STARTED and not self._began.done():
+            init, program = descriptors
+            self._handles = _Handles(init, program)
+            self._began.set_result(None)
+        elif kind == server.ENDED and self._began.done() and not self._ended.done():
+            status, note, wall_s, user_s, system_s, peak_kib = server.RESULT.unpack(rest)
+            self._ended.set_result(Report(status, note, wall_s, user_s + system_s, peak_kib / 1024))
+        elif kind == server.REFUSED and not self._began.done():
+            reason = rest.decode("utf-8", "replace") or "it ended before it began"
+            self._fail(SandboxError("the program could not be started", reason))
+        else:
+            raise ValueError(f"message {kind!r} out of turn")
+
+    def lost(self, reason: str) -> None:
+        """Take the news that the server is gone, and the program with it."""
+        self._fail(ServerLost("the fork server was lost while its program ran", reason))
+
+    def _fail(self, error: SandboxError) -> None:
+        for future in (self._began, self._ended):
+            if not future.done():
+                future.set_exception(error)
+
+
+def pack_job(job: Job, *, groups: int, session: bool) -> bytes:
+    """Return what a waiting child reads to become the program."""
+    return marshal.dumps(
+        {
+            "files": () if session else (("main.py", job.source), *job.files),
+            "scratch": scratch_options(job.limits.scratch_mib),
+            "rlimits": program_rlimits(job.limits, groups=bool(groups), session=session),
+            "groups": groups,
+            "session": session,
+            "echo": job.echo,
+            "wanted": job.wanted,
+        }
+    )
+
+
+def _signal(pidfd: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # it has ended, which we are about to hear
+        signal.pidfd_send_signal(pidfd, number)

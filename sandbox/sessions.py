@@ -1,0 +1,271 @@
+"""Sessions: an interpreter that keeps its variables from one program to the next.
+
+A session is one walled child of the fork server that gets its programs, here called cells,
+over a socket of its own. It keeps namespace, imports and scratch files; each cell has its
+own deadline, processor seconds and byte budgets. Memory, processes and scratch space are
+bounded for the session as a whole, by its first cell.
+
+A session is lost when a cell must be killed, when it ends its interpreter, when it was idle
+for too long, or when its server dies. Nothing is ever run again in its place: the next cell
+starts anew and its Execution says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import marshal
+import math
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from votebox.sandbox import server
+from votebox.sandbox.backend import Endings, Outcome, watch
+from votebox.sandbox.errors import LimitError, SandboxError
+from votebox.sandbox.execution import Execution, Limits, SessionState
+from votebox.sandbox.job import Job
+from votebox.sandbox.launch import Collected, Handed, Streams, anonymous_file
+from votebox.sandbox.verdict import Report
+
+if TYPE_CHECKING:
+    from votebox.sandbox.fork import Program
+
+__all__ = ["Session", "Sessions"]
+
+_IDLE_S = 300.0  # then a session ends
+_MOST = 64  # sessions at once; the one idle for longest makes room
+_REMEMBERED = 10_000  # names of lost sessions
+_FOR_ALL_CELLS = ("memory_mib", "processes", "scratch_mib")
+
+
+class Sessions:
+    """Hold the sessions of one backend, by name."""
+
+    def __init__(self, open_session: Callable[[Job], Awaitable[Session]], endings: Endings) -> None:
+        """Open sessions with `open_session`; see their ends through with `endings`."""
+        self._open = open_session
+        self._endings = endings
+        self._live: OrderedDict[str, Session] = OrderedDict()  # longest idle first
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._waiting: dict[str, int] = {}
+        self._lost: OrderedDict[str, None] = OrderedDict()
+
+    async def run(self, name: str, job: Job, isolation: str) -> Execution:
+        """Run one cell; cells of one session run one after the other."""
+        lock = self._locks.setdefault(name, asyncio.Lock())
+        self._waiting[name] = self._waiting.get(name, 0) + 1
+        try:
+            async with lock:
+                return await self._run(name, job, isolation)
+        finally:
+            self._waiting[name] -= 1
+            if not self._waiting[name]:
+                del self._waiting[name], self._locks[name]
+
+    async def end(self, name: str) -> bool:
+        """End a session and forget it; return whether there was one."""
+        self._lost.pop(name, None)
+        session = self._live.pop(name, None)
+        if session is not None:
+            await self._endings.run(session.close())
+        return session is not None
+
+    async def aclose(self) -> None:
+        """End all sessions."""
+        for name in [*self._live]:
+            await self.end(name)
+
+    async def _run(self, name: str, job: Job, isolation: str) -> Execution:
+        session, state = await self._find(name, job)
+        self._live.move_to_end(name)
+        try:
+            execution = await session.run(job, isolation)
+        finally:
+            if session.over:
+                self._lose(name)
+            else:
+                session.expire(_IDLE_S, lambda: self._lose(name))
+        return replace(execution, session=state, session_lost=session.over)
+
+    async def _find(self, name: str, job: Job) -> tuple[Session, SessionState]:
+        session = self._live.get(name)
+        if session is not None and session.over:  # it died while idle
+            self._lose(name)
+            session = None
+        if session is not None:
+            session.check(job.limits)
+            return session, "kept"
+        state: SessionState = "restarted" if name in self._lost else "new"
+        self._make_room()
+        session = self._live[name] = await self._open(job)
+        self._lost.pop(name, None)
+        return session, state
+
+    def _make_room(self) -> None:
+        if len(self._live) < _MOST:
+            return
+        idle = next((name for name, session in self._live.items() if not session.busy), None)
+        if idle is None:
+            raise SandboxError(f"all {_MOST} sessions are busy", "end some, or wait for one")
+        self._lose(idle)
+
+    def _lose(self, name: str) -> None:
+        session = self._live.pop(name, None)
+        if session is not None:
+            self._endings.begin(session.close())
+            self._lost[name] = None
+            if len(self._lost) > _REMEMBERED:
+                self._lost.popitem(last=False)
+
+
+class Session:
+    """Own one session: its program, and our end of the socket its cells go over."""
+
+    def __init__(self, program: Program, limits: Limits) -> None:
+        """Hold nothing yet; whoever starts it must close it, even if that fails."""
+        self.busy = False
+        self._program = program
+        self._limits = limits
+        self._socket, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.setblocking(False)
+        self._cpu_s = 0.0
+        self._ending = False
+        self._expiry: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Start the interpreter."""
+        with self._theirs:
+            await self._program.start(self._theirs.fileno())
+        self._program.streams.close()  # each cell brings its own
+
+    @property
+    def over(self) -> bool:
+        """Tell whether no cell can run here any more."""
+        return self._ending or self._program.over
+
+    def check(self, limits: Limits) -> None:
+        """Refuse limits that differ where the whole session has one."""
+        for name in _FOR_ALL_CELLS:
+            asked, kept = getattr(limits, name), getattr(self._limits, name)
+            if asked != kept:
+                raise LimitError(name, asked, f"the session keeps {kept} of its first program")
+
+    def expire(self, after_s: float, then: Callable[[], None]) -> None:
+        """Call `then` after `after_s` seconds without a cell."""
+        self._expiry = asyncio.get_running_loop().call_later(after_s, then)
+
+    async def run(self, job: Job, isolation: str) -> Execution:
+        """Run one cell."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+        group = self._program.group
+        counters = group.again() if group else None
+        cell = _Cell(self._program, self._socket, job, self._cpu_s)
+        self.busy = True
+        finished = False
+        try:
+            cell.start()
+            report, cause = await watch(cell, job.limits, counters)
+            outcome = Outcome(job.limits, cell.streams, counters, report, cause)
+            finished = not self._program.over
+            self._cpu_s += report.cpu_s
+            return outcome.execution(isolation, cell.collected.read())
+        except OSError as error:
+            raise SandboxError("the host refused a resource", str(error)) from error
+        finally:
+            self.busy = False
+            self._ending = self._ending or not finished  # cancelled, or killed, or gone
+            cell.close()
+
+    async def close(self) -> None:
+        """End the session, and return when nothing of it is left."""
+        self._ending = True
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._socket.close()
+        self._theirs.close()
+        await self._program.close()
+
+
+class _Cell:
+    """Be one program of a session."""
+
+    def __init__(self, program: Program, cells: socket.socket, job: Job, spent_s: float) -> None:
+        self.streams = Streams(job.limits.output_kib * 1024)
+        self.collected = Collected(job.wanted)
+        self._program = program
+        self._cells = cells
+        self._job = job
+        self._spent_s = spent_s
+        self._began = 0.0
+
+    def start(self) -> None:
+        """Hand the cell to the interpreter."""
+        job = self._job
+        payload = marshal.dumps(
+            {
+                "source": job.source,
+                "files": job.files,
+                "cpu_s": math.ceil(job.limits.cpu_s),
+                "echo": job.echo,
+                "wanted": job.wanted,
+            }
+        )
+        with Handed() as handed:
+            out, err = self.streams.connect(handed)
+            descriptors = (
+                handed.add(anonymous_file("cell", payload)),
+                handed.add(anonymous_file("stdin", job.stdin, read_only=True)),
+                *(out, err),
+                *self.collected.connect(handed),
+            )
+            self._began = time.monotonic()
+            with suppress(BrokenPipeError, ConnectionResetError):  # `ended` finds it so
+                socket.send_fds(self._cells, [server.RUN], descriptors)
+
+    async def ended(self) -> Report:
+        """Wait for the end of the cell, or of the whole session."""
+        loop = asyncio.get_running_loop()
+        told = asyncio.ensure_future(loop.sock_recv(self._cells, 64))
+        gone = asyncio.ensure_future(self._program.ended())
+        try:
+            await asyncio.wait((told, gone), return_when=asyncio.FIRST_COMPLETED)
+            message = b"" if gone.done() else told.result()
+            if len(message) == server.CELL.size:
+                return self._report(message)
+            if message:  # forged: no cell of ours says this
+                self._program.kill()
+            report = await gone
+            return replace(
+                report,
+                wall_s=time.monotonic() - self._began,
+                cpu_s=max(0.0, report.cpu_s - self._spent_s),
+            )
+        except ConnectionError:
+            return await gone
+        finally:
+            told.cancel()
+            gone.cancel()
+
+    def _report(self, message: bytes) -> Report:
+        code, note, cpu_s = server.CELL.unpack(message)
+        spent = max(0.0, cpu_s - self._spent_s) if math.isfinite(cpu_s) else 0.0
+        wall_s = time.monotonic() - self._began
+        return Report((code & 0xFF) << 8, note, wall_s, spent, 0.0)
+
+    def interrupt(self) -> None:
+        """Send SIGINT to the interpreter."""
+        self._program.interrupt()
+
+    def kill(self) -> None:
+        """Kill the session."""
+        self._program.kill()
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        self.streams.close()
+        self.collected.close()
