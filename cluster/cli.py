@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from votebox.cluster import app_commands, look_commands
+from votebox.cluster import app_commands, look_commands, sandbox_commands
 from votebox.cluster.errors import INTERRUPTED, CliError
 from votebox.cluster.solve import solve
 from votebox.cluster.text import one_line
@@ -30,6 +30,8 @@ app = typer.Typer(
 )
 recipes = typer.Typer(help="List, draw and check recipes.", no_args_is_help=True)
 
+sandbox = typer.Typer(help="Run Python in the sandbox, and measure it.", no_args_is_help=True)
+
 app.command()(solve)
 app.command()(app_commands.up)
 app.command()(app_commands.down)
@@ -39,6 +41,9 @@ app.add_typer(recipes, name="recipes")
 recipes.command("list")(look_commands.recipes_list)
 recipes.command("show")(look_commands.recipes_show)
 recipes.command("check")(look_commands.recipes_check)
+app.add_typer(sandbox, name="sandbox")
+sandbox.command("run")(sandbox_commands.run)
+sandbox.command("bench")(sandbox_commands.bench)
 app.command()(look_commands.doctor)
 
 

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ray.serve import Application, Deployment
+from ray.serve.config import RequestRouterConfig
 
 from votebox.deployments.ingress import Ingress
-from votebox.deployments.jails import Jails
+from votebox.deployments.jails import ROUTER, Jails
 from votebox.deployments.llm import EmbeddedLLM
 from votebox.deployments.model_source import MINI, check_model, is_mini
 from votebox.deployments.solver import SolverDeployment
@@ -68,11 +69,29 @@ class ModelArgs(_Args):
 
 
 class SandboxArgs(_Args):
-    """Say how many sandbox replicas there may be, and programs at once on each."""
+    """Say how many sandbox replicas there may be, and how each runs programs.
+
+    A replica runs `workers` programs at once and takes as many more; callers wait in a
+    queue of `max_queued`, and are refused beyond. `backend` fork or once, `preload` and
+    `minimum` are those of votebox.sandbox.Sandbox. The delays, in seconds, are how long
+    load must last before a replica is added, and how long it must be gone.
+    """
 
     min_replicas: Count = 1
     max_replicas: Count = 4
     workers: Count = 2
+    backend: Literal["fork", "once"] = "fork"
+    preload: list[str] = ["numpy", "sympy"]
+    minimum: Literal["rlimits", "cgroup"] = "rlimits"
+    max_queued: Count = 1024
+    upscale_delay_s: Annotated[float, Field(ge=0)] = 5.0
+    downscale_delay_s: Annotated[float, Field(ge=0)] = 60.0
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "SandboxArgs":
+        if self.max_replicas < self.min_replicas:
+            raise ValueError("max_replicas is less than min_replicas")
+        return self
 
 
 class SolverArgs(_Args):
@@ -149,14 +168,21 @@ def _cluster(role: str, model: ModelArgs) -> Application:
 
 
 def _jails(args: SandboxArgs) -> Application:
+    scaling = _replicas(args.min_replicas, args.max_replicas, args.workers)
+    if "autoscaling_config" in scaling:
+        scaling["autoscaling_config"] |= {
+            "upscale_delay_s": args.upscale_delay_s,
+            "downscale_delay_s": args.downscale_delay_s,
+        }
     return (
         _deployment(Jails)
         .options(
-            max_ongoing_requests=8 * args.workers,
-            max_queued_requests=1024,
-            **_replicas(args.min_replicas, args.max_replicas, 4 * args.workers),
+            max_ongoing_requests=2 * args.workers,
+            max_queued_requests=args.max_queued,
+            request_router_config=RequestRouterConfig(request_router_class=ROUTER),  # type: ignore[arg-type]
+            **scaling,
         )
-        .bind(args.workers)
+        .bind(args.workers, backend=args.backend, preload=tuple(args.preload), minimum=args.minimum)
     )
 
 

@@ -10,8 +10,10 @@ import asyncio
 import contextvars
 import pickle
 import uuid
-from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Collection, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
@@ -30,8 +32,12 @@ from votebox.plugins import (
     SandboxError,
     VoteboxError,
 )
+from votebox.sandbox import SandboxBusy
 
 __all__ = ["ServeEngine", "ServeSandbox", "detached"]
+
+_REMEMBERED: Final = 10_000  # sessions
+_RETRY_AFTER_S: Final = 1.0
 
 
 def detached[T](call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -107,10 +113,11 @@ def _tell(replica: str, method: str, *args: Any) -> None:
 
 
 class ServeSandbox:
-    """Run programs on the Jails deployment."""
+    """Run programs on the Jails deployment, as Sandbox does."""
 
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = handle
+        self._known: OrderedDict[str, None] = OrderedDict()  # sessions that had a program
 
     async def run(
         self,
@@ -118,26 +125,52 @@ class ServeSandbox:
         limits: Limits | None = None,
         session: str | None = None,
         files: Mapping[str, str | bytes] | None = None,
-        stdin: str = "",
+        stdin: str | bytes = "",
+        *,
+        collect: Collection[str] = (),
+        echo: bool = False,
     ) -> Execution:
         """Return what the program did; cancelling kills it on its replica.
 
         Raises:
-            SandboxError: the replica failed, or no replica took the program.
+            SandboxBusy: no replica takes more programs for now.
+            SandboxError: the replica failed, and with it the program.
         """
-        given = dict(files) if files else None
+        more: tuple[Any, ...] = (tuple(collect), echo) if collect or echo else ()
+        call = ("run", session, code, limits, session, dict(files) if files else None, stdin, *more)
         try:
-            execution: Execution = await detached(self._run(code, limits, session, given, stdin))
+            execution: Execution = await detached(self._call(*call))
         except (RayError, RayServeException) as e:
             raise _sandbox_error(e) from e
-        return execution
+        return self._remember(session, execution) if session is not None else execution
 
-    async def _run(self, *args: Any) -> Any:
-        response: Any = self._handle.run.remote(*args)
+    async def end_session(self, session: str) -> bool:
+        """End a session; return whether there was one."""
+        self._known.pop(session, None)
+        try:
+            ended: bool = await detached(self._call("end_session", session, session))
+        except (RayError, RayServeException) as e:
+            raise _sandbox_error(e) from e
+        return ended
+
+    async def _call(self, method: str, session: str | None, *args: Any) -> Any:
+        handle: Any = self._handle
+        if session is not None:
+            handle = handle.options(session_id=session)
+        response: Any = getattr(handle, method).remote(*args)
         try:
             return await response
         finally:
             response.cancel()
+
+    def _remember(self, session: str, execution: Execution) -> Execution:
+        """Tell of an interpreter that was lost with its replica, which is new to the next."""
+        if execution.session == "new" and session in self._known:
+            execution = replace(execution, session="restarted")
+        self._known[session] = None
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return execution
 
 
 def _own_error(error: Exception) -> VoteboxError | None:
@@ -166,7 +199,7 @@ def _sandbox_error(error: Exception) -> SandboxError:
     if isinstance(found, SandboxError):
         return found
     if isinstance(error, BackPressureError):
-        return SandboxError("the sandbox queue is full; try again later")
+        return SandboxBusy(_RETRY_AFTER_S)
     return SandboxError("a sandbox replica failed", _brief(error))
 
 

@@ -9,8 +9,14 @@ nothing runs: there is no fall-back.
 """
 
 from votebox.sandbox.box import DEFAULT_CAPS, Sandbox
-from votebox.sandbox.errors import LimitError, SandboxError, SandboxUnavailable, VoteboxError
-from votebox.sandbox.execution import Execution, Limits, Status
+from votebox.sandbox.errors import (
+    LimitError,
+    SandboxBusy,
+    SandboxError,
+    SandboxUnavailable,
+    VoteboxError,
+)
+from votebox.sandbox.execution import Execution, Limits, SessionState, Status
 from votebox.sandbox.probing import Probe, probe
 from votebox.sandbox.show import text_for_model
 
@@ -21,8 +27,10 @@ __all__ = [
     "Limits",
     "Probe",
     "Sandbox",
+    "SandboxBusy",
     "SandboxError",
     "SandboxUnavailable",
+    "SessionState",
     "Status",
     "VoteboxError",
     "probe",

@@ -42,6 +42,9 @@ class Backend(Protocol):
     async def end_session(self, session: str) -> bool:
         """End a session; return whether there was one."""
 
+    def suspect(self) -> None:
+        """Start afresh with the next program: something odd was seen."""
+
     async def aclose(self) -> None:
         """Wait until nothing of any program is left."""
 

@@ -154,6 +154,19 @@ class Sandbox:
             work = backend.run(job) if session is None else backend.run_cell(session, job)
             return await self._run(work)
 
+    async def check(self, within_s: float = 10.0) -> None:
+        """Run a small program beside the others; raise SandboxError if it does not end well.
+
+        A fork server that fails is replaced at the next program.
+        """
+        backend = await self._started()
+        try:
+            async with asyncio.timeout(within_s):
+                await _probe(backend)
+        except (SandboxError, TimeoutError) as error:
+            backend.suspect()
+            raise SandboxError("a small program did not end well", str(error)) from error
+
     async def end_session(self, session: str) -> bool:
         """End a session and all its interpreter started; return whether there was one."""
         return self._backend is not None and await self._backend.end_session(session)

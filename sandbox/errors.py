@@ -6,6 +6,7 @@ rooms above derive their own families from it.
     VoteboxError                    anything votebox raises on purpose
     └── SandboxError                we failed to run a program, or were asked wrongly
         ├── SandboxUnavailable      this host cannot isolate: the cause, and what to type
+        ├── SandboxBusy             the queue is full; retry_after_s says when to ask again
         └── LimitError              a limit is ill-typed, out of range or above the cap
                                     (also a ValueError)
 
@@ -46,6 +47,16 @@ class SandboxUnavailable(SandboxError):
     def __str__(self) -> str:
         text = f"the sandbox cannot run here: {self.cause}\nfix: {self.fix}"
         return f"{text}\n{self.detail}" if self.detail else text
+
+
+class SandboxBusy(SandboxError):
+    """Say that no more programs are taken for now; nothing was started."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        """Keep the seconds after which asking again makes sense."""
+        super().__init__(f"the sandbox queue is full; try again in {retry_after_s:g} s")
+        self.args = (retry_after_s,)
+        self.retry_after_s = retry_after_s
 
 
 class LimitError(SandboxError, ValueError):

@@ -103,6 +103,11 @@ class ForkBackend:
         """End a session; return whether there was one."""
         return await self._sessions.end(session)
 
+    def suspect(self) -> None:
+        """Replace the server at the next program."""
+        if self._server is not None:
+            self._server.odd = True
+
     async def aclose(self) -> None:
         """Wait until nothing of any program is left."""
         await self._sessions.aclose()

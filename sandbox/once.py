@@ -65,6 +65,9 @@ class OnceBackend:
         """Return False: there is none."""
         return False
 
+    def suspect(self) -> None:
+        """Do nothing: each program starts afresh."""
+
     async def aclose(self) -> None:
         """Wait until nothing of any program is left."""
         await self._endings.all()

@@ -536,16 +536,23 @@ def silence(null: int, descriptors: list[int]) -> None:
         os.close(descriptor)
 
 
-def exit_code(value: object) -> int:
+def exit_code(
+    value: object,
+    # Bound here, because a program may empty the builtins.
+    is_a: Callable[[object, type], bool] = isinstance,
+    number: type = int,
+    text: type = str,
+    anything: type[BaseException] = BaseException,
+) -> int:
     """Return the exit code of SystemExit(value), having printed a value that is none."""
     if value is None:
         return 0
-    if isinstance(value, int):
-        return value & 0xFF
+    if is_a(value, number):
+        return value & 0xFF  # type: ignore[operator]
     try:
         sys.stdout.flush()
-        sys.stderr.write(f"{value}\n")
-    except BaseException:  # as CPython: lost
+        sys.stderr.write(text(value) + "\n")
+    except anything:  # as CPython: lost
         pass
     return 1
 

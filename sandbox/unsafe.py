@@ -75,6 +75,9 @@ class SubprocessBackend:
         """Return False: there is none."""
         return False
 
+    def suspect(self) -> None:
+        """Do nothing: each program starts afresh."""
+
     async def aclose(self) -> None:
         """Do nothing: each program is seen to its end by its run."""
 
