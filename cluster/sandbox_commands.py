@@ -29,11 +29,12 @@ _PROGRAM: Final = "import math, numpy as np, sympy as sp\nprint(1)\n"
 class Backend(StrEnum):
     """How programs are isolated."""
 
+    AUTO = "auto"
     FORK = "fork"
     ONCE = "once"
 
 
-_Backend = Annotated[Backend, typer.Option(help="fork: a warm server; once: a jail each.")]
+_Backend = Annotated[Backend, typer.Option(help="auto; fork: a warm server; once: a jail each.")]
 _Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
 
@@ -49,7 +50,7 @@ def run(
         list[str] | None, typer.Option(help="A file to bring back here; repeatable.")
     ] = None,
     echo: Annotated[bool, typer.Option("--echo", help="Print a bare last expression.")] = False,
-    backend: _Backend = Backend.FORK,
+    backend: _Backend = Backend.AUTO,
     json: _Json = False,
 ) -> int:
     """Run a Python file in the sandbox; its output goes where it would go.
@@ -92,7 +93,7 @@ def bench(
     *,
     programs: Annotated[int, typer.Option(min=1, max=100_000, help="Programs to run.")] = 100,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Programs at once.")] = 2,
-    backend: _Backend = Backend.FORK,
+    backend: _Backend = Backend.AUTO,
     json: _Json = False,
 ) -> None:
     """Measure the sandbox on this machine: start, time of a program, programs a second.

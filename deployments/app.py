@@ -72,7 +72,7 @@ class SandboxArgs(_Args):
     """Say how many sandbox replicas there may be, and how each runs programs.
 
     A replica runs `workers` programs at once and takes as many more; callers wait in a
-    queue of `max_queued`, and are refused beyond. `backend` fork or once, `preload` and
+    queue of `max_queued`, and are refused beyond. `backend` auto, fork or once, `preload` and
     `minimum` are those of votebox.sandbox.Sandbox. The delays, in seconds, are how long
     load must last before a replica is added, and how long it must be gone.
     """
@@ -80,7 +80,7 @@ class SandboxArgs(_Args):
     min_replicas: Count = 1
     max_replicas: Count = 4
     workers: Count = 2
-    backend: Literal["fork", "once"] = "fork"
+    backend: Literal["auto", "fork", "once"] = "auto"
     preload: list[str] = ["numpy", "sympy"]
     minimum: Literal["rlimits", "cgroup"] = "rlimits"
     max_queued: Count = 1024

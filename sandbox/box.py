@@ -2,6 +2,7 @@
 
 How a program is isolated is the backend's affair:
 
+    auto        fork where this host allows it, else once, with a warning
     fork        a warm interpreter in one nsjail forks a walled child for each program
     once        a fresh nsjail and interpreter for each program
     subprocess  no walls at all, for trusted programs; only with unsafe=True
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import warnings
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +35,7 @@ DEFAULT_CAPS = Limits(
     wall_s=120.0, cpu_s=120.0, memory_mib=4096, output_kib=1024, processes=64, scratch_mib=512
 )
 
-type BackendName = Literal["fork", "once", "subprocess"]
+type BackendName = Literal["auto", "fork", "once", "subprocess"]
 type Minimum = Literal["rlimits", "cgroup"]
 """What must bound a program's memory and processes: each process, or all of them together."""
 
@@ -55,7 +57,7 @@ class Sandbox:
         workers: int = 2,
         *,
         caps: Limits | None = None,
-        backend: BackendName = "fork",
+        backend: BackendName = "auto",
         preload: Sequence[str] = PRELOAD,
         minimum: Minimum = "rlimits",
         nsjail: Path | None = None,
@@ -196,25 +198,42 @@ class Sandbox:
         async with self._starting:
             self._refuse_if_closed()
             if self._backend is None:
-                backend = self._make()
-                try:
-                    await compile_packages()
-                    await backend.start()
-                    await _probe(backend)
-                    self._check_minimum(backend.isolation)
-                except BaseException:
-                    await backend.aclose()
-                    raise
-                self._backend = backend
+                await compile_packages()
+                self._backend = await self._choose()
             return self._backend
 
-    def _make(self) -> Backend:
+    async def _choose(self) -> Backend:
+        """Return a backend that has run a program; raise SandboxUnavailable if none can."""
         if self._kind == "subprocess":
-            return SubprocessBackend()
+            return await self._ready(SubprocessBackend())
         nsjail = self._nsjail or find_nsjail()
-        if self._kind == "once":
-            return OnceBackend(nsjail)
-        return ForkBackend(nsjail, preload=self._preload, spares=self._workers)
+        if self._kind != "once":
+            fork = ForkBackend(nsjail, preload=self._preload, spares=self._workers)
+            try:
+                return await self._ready(fork)
+            except SandboxUnavailable as error:
+                if self._kind == "fork":
+                    raise
+                why = error.cause
+        once = await self._ready(OnceBackend(nsjail))
+        if self._kind != "once":
+            warnings.warn(
+                f"the fork server cannot run here ({why}); each program gets a jail and an"
+                " interpreter of its own, which is slower and as safe",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        return once
+
+    async def _ready(self, backend: Backend) -> Backend:
+        try:
+            await backend.start()
+            await _probe(backend)
+            self._check_minimum(backend.isolation)
+        except BaseException:
+            await backend.aclose()
+            raise
+        return backend
 
     def _check_minimum(self, isolation: str) -> None:
         if self._minimum == "cgroup" and "cgroup" not in isolation:

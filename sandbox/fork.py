@@ -222,11 +222,13 @@ class ForkServer:
             raise SandboxError("the fork server did not start in time", detail) from None
         if message[:1] == server.BROKEN:
             reason = message[1:].decode("utf-8", "replace")
-            raise SandboxUnavailable(
-                f"the fork server cannot start: {reason}",
-                "see which of the preloaded modules is at fault, or use backend='once'",
-                self._nsjail.read_log(),
-            )
+            if reason.startswith(("OSError", "PermissionError")):
+                raise SandboxUnavailable(
+                    f"the host does not let the fork server work: {reason}",
+                    "use backend='once', or allow what it names",
+                    self._nsjail.read_log(),
+                )
+            raise SandboxError(f"the fork server cannot start: {reason}", "see `preload`")
         if message != server.READY:
             code = await self._nsjail.wait()
             raise diagnose(self._nsjail.binary, code, self._nsjail.read_log())

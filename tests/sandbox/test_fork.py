@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+import sys
 
 import pytest
 
-from votebox.sandbox import Limits, Sandbox, SandboxUnavailable
+from votebox.sandbox import Limits, Sandbox, SandboxError, SandboxUnavailable
 from votebox.sandbox.box import find_nsjail
 from votebox.sandbox.fork import ForkBackend
 from votebox.sandbox.job import make_job
@@ -27,9 +28,49 @@ async def test_preloaded_modules_are_there_already() -> None:
 
 
 async def test_a_preload_that_fails_says_which() -> None:
-    with pytest.raises(SandboxUnavailable, match="no_such_module_here"):
+    with pytest.raises(SandboxError, match="no_such_module_here"):
         async with Sandbox(1, preload=("no_such_module_here",)):
             pass
+
+
+MASKED = """
+import asyncio, sys, warnings
+from votebox.sandbox import Sandbox, SandboxError
+
+async def main():
+    try:
+        async with Sandbox(1, backend=sys.argv[1]) as box:
+            print((await box.run("print(1)")).isolation)
+    except SandboxError as error:
+        print(type(error).__name__)
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    asyncio.run(main())
+print(*(str(w.message)[:33] for w in caught))
+"""
+
+
+@pytest.mark.parametrize(
+    ("backend", "said"),
+    [
+        ("fork", "SandboxUnavailable"),
+        ("once", "nsjail+userns"),
+        ("auto", "nsjail+userns"),
+    ],
+)
+async def test_where_proc_is_masked_each_program_gets_a_jail(backend: str, said: str) -> None:
+    """Containers mask /proc, and then nobody may mount it anew."""
+    process = await asyncio.create_subprocess_exec(
+        *("unshare", "--mount", *(() if os.geteuid() == 0 else ("--map-root-user",))),
+        *("sh", "-c", 'mount -t tmpfs none /proc/irq && exec "$@"', "sh"),
+        *(sys.executable, "-c", MASKED, backend),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    first, *warned = out.decode().splitlines()
+    assert first.startswith(said)
+    assert warned == (["the fork server cannot run here ("] if backend == "auto" else [""])
 
 
 async def test_random_numbers_are_each_programs_own() -> None:
