@@ -62,6 +62,9 @@ class Running(Protocol):
     def interrupt(self) -> None:
         """Send SIGINT to the program."""
 
+    def spent_s(self) -> float | None:
+        """Return its processor seconds, None where the kernel watches them."""
+
     def kill(self) -> None:
         """Kill it and all it started."""
 
@@ -96,7 +99,7 @@ async def watch(
             left = max(deadline - loop.time(), 0.0)
             await asyncio.wait(
                 {ended, flooded},
-                timeout=min(left, _WATCH_S) if group else left,
+                timeout=min(left, _WATCH_S),
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if ended.done():
@@ -105,7 +108,7 @@ async def watch(
                 cause = "output"
             elif group and group.oom_kills:
                 cause = "memory"
-            elif loop.time() >= deadline:
+            elif loop.time() >= deadline or (running.spent_s() or 0.0) > limits.cpu_s:
                 cause = "timeout"
                 running.interrupt()
                 await asyncio.wait({ended}, timeout=_GRACE_S)

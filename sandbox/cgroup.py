@@ -171,6 +171,10 @@ class Group:
         except FileNotFoundError:  # memory.peak is younger than cgroup2
             return 0.0
 
+    def processes(self) -> list[int]:
+        """Return the numbers of the processes in it."""
+        return [int(line) for line in (self.pids / "cgroup.procs").read_text().split()]
+
     @property
     def busy(self) -> bool:
         """Tell whether a process is in it, dying ones included."""

@@ -41,6 +41,7 @@ __all__ = ["ForkBackend"]
 
 _START_S = 60.0  # of a server, on a loaded machine whose packages have no bytecode yet
 _BEGIN_S = 10.0  # of a program
+_END_S = 30.0
 _RUNS = 5000  # of one server, before the next takes its place
 
 
@@ -72,6 +73,7 @@ class ForkBackend:
         self._groups = Groups(cgroups, 2 * spares) if cgroups else None
         self._server: ForkServer | None = None
         self._starting = asyncio.Lock()
+        self._closed = False
         self._endings = Endings()
         self._sessions = Sessions(self._open_session, self._endings)
 
@@ -106,13 +108,15 @@ class ForkBackend:
     def suspect(self) -> None:
         """Replace the server at the next program."""
         if self._server is not None:
-            self._server.odd = True
+            self._server.stale = True
 
     async def aclose(self) -> None:
         """Wait until nothing of any program is left."""
+        self._closed = True
         await self._sessions.aclose()
-        if self._server is not None:
-            self._retire(self._server)
+        async with self._starting:
+            if self._server is not None:
+                self._retire(self._server)
         await self._endings.all()
         if self._groups:
             self._groups.close()
@@ -131,16 +135,23 @@ class ForkBackend:
 
     async def _open_session(self, job: Job) -> Session:
         program = await self._program(Job(b"", job.limits))
-        session = Session(program, job.limits)
+        end: Program | Session = program
         try:
+            end = session = Session(program, job.limits)
             await session.start()
+        except OSError as error:
+            await self._endings.run(end.close())
+            raise SandboxError("the host refused a resource", str(error)) from error
         except BaseException:
-            await self._endings.run(session.close())
+            await self._endings.run(end.close())
             raise
         return session
 
     async def _program(self, job: Job) -> Program:
-        serving = await self._current()
+        try:
+            serving = await self._current()
+        except OSError as error:
+            raise SandboxError("the host refused a resource", str(error)) from error
         serving.runs += 1
         return Program(serving, job, self._groups)
 
@@ -148,13 +159,15 @@ class ForkBackend:
         """Return the server to use, starting or replacing it where needed."""
         async with self._starting:
             old = self._server
-            if old is not None and not old.odd and old.runs < self._runs:
+            if self._closed:
+                raise SandboxError("the sandbox is closed; make a new one")
+            if old is not None and not old.stale and old.runs < self._runs:
                 return old
             fresh = ForkServer(self._nsjail, self._preload, self._spares)
             try:
                 await fresh.start()
             except BaseException:
-                await fresh.close()
+                await self._endings.run(fresh.close())
                 raise
             if old is not None:
                 self._retire(old)
@@ -181,14 +194,15 @@ class ForkServer:
         """Hold nothing yet; whoever starts it must close it, even if that fails."""
         self.runs = 0
         self.users = 0
-        self.odd = False
+        self.stale = False  # takes no new programs; those it has end in peace
+        self.odd = False  # is lost, and all its programs with it
         self.changed = asyncio.Event()
         self._nsjail = Nsjail(nsjail)
         self._preload = preload
         self._spares = spares
         self._programs: dict[int, Program] = {}
         self._next = 0
-        self._listening = False
+        self._control: socket.socket | None = None
 
     async def start(self) -> None:
         """Start nsjail and the server in it; return when it is ready for programs."""
@@ -232,17 +246,18 @@ class ForkServer:
         if message != server.READY:
             code = await self._nsjail.wait()
             raise diagnose(self._nsjail.binary, code, self._nsjail.read_log())
-        asyncio.get_running_loop().add_reader(self._nsjail.control, self._hear)
-        self._listening = True
+        self._control = self._nsjail.control
+        if self._control is not None:
+            asyncio.get_running_loop().add_reader(self._control, self._hear)
 
     def submit(self, program: Program, descriptors: Sequence[int]) -> int:
         """Ask for a program to be started; return the number of its run."""
         number = self._next = self._next + 1
         self._programs[number] = program
         try:
-            socket.send_fds(
-                self._nsjail.control, [server.NUMBER.pack(server.RUN, number)], descriptors
-            )
+            if self._control is None:
+                raise BrokenPipeError("it has ended")
+            socket.send_fds(self._control, [server.NUMBER.pack(server.RUN, number)], descriptors)
         except OSError as error:
             self._lose(f"the fork server takes no orders: {error}")
         return number
@@ -259,8 +274,10 @@ class ForkServer:
     def _hear(self) -> None:
         """Take one message."""
         descriptors: list[int] = []
+        if self._control is None:
+            return
         try:
-            message, descriptors, _, _ = socket.recv_fds(self._nsjail.control, 4096, 2)
+            message, descriptors, _, _ = socket.recv_fds(self._control, 4096, 2)
             kind, number = message[:1], 0
             if kind not in (server.BROKEN, b""):
                 kind, number = server.NUMBER.unpack(message[: server.NUMBER.size])
@@ -270,6 +287,10 @@ class ForkServer:
                 self._lose(f"the fork server has ended: {reason.strip() or 'no reason given'}")
             elif program is not None:
                 program.told(kind, message[server.NUMBER.size :], descriptors)
+            elif descriptors:  # of a run that was given up
+                _signal(descriptors[0], signal.SIGKILL)
+                for descriptor in descriptors:
+                    os.close(descriptor)
         except BlockingIOError:
             return
         except (OSError, ValueError, IndexError) as error:  # no message of a sane server
@@ -280,11 +301,11 @@ class ForkServer:
 
     def _lose(self, reason: str) -> None:
         """Give this server up, and tell its programs."""
-        self.odd = True
+        self.odd = self.stale = True
         self.changed.set()
-        if self._listening:
-            self._listening = False
-            asyncio.get_running_loop().remove_reader(self._nsjail.control)
+        if self._control is not None:
+            asyncio.get_running_loop().remove_reader(self._control)
+            self._control = None
         for program in [*self._programs.values()]:
             program.lost(reason)
         self._programs.clear()
@@ -341,8 +362,17 @@ class Program:
             async with asyncio.timeout(_BEGIN_S):
                 await asyncio.shield(self._began)
         except TimeoutError:
-            self._serving.odd = True
+            self._serving.stale = True
             raise ServerLost("the fork server did not start a program in time") from None
+
+    def processes(self) -> list[int]:
+        """Return the numbers of its processes, where a cgroup tells them."""
+        return self.group.group.processes() if self.group else []
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the program alone."""
+        if self._handles:
+            _signal(self._handles.program, number)
 
     @property
     def over(self) -> bool:
@@ -355,8 +385,11 @@ class Program:
 
     def interrupt(self) -> None:
         """Send SIGINT to the program."""
-        if self._handles:
-            _signal(self._handles.program, signal.SIGINT)
+        self.send(signal.SIGINT)
+
+    def spent_s(self) -> float | None:
+        """Return None: the kernel ends it at its limit."""
+        return None
 
     def kill(self) -> None:
         """Kill it and all it started."""
@@ -370,12 +403,13 @@ class Program:
         if self._number is not None:
             try:
                 if not self._ended.done():
-                    async with asyncio.timeout(_BEGIN_S):
+                    async with asyncio.timeout(_END_S):
                         await asyncio.wait((self._began,))
                         self.kill()
                         await asyncio.wait((self._ended,))
             except TimeoutError:
-                self._serving.odd = True  # no sane server is so slow
+                self._serving.odd = self._serving.stale = True  # no sane server is so slow
+                self._serving.changed.set()
             self._serving.forget(self._number)
         for future in (self._began, self._ended):
             if future.done():
@@ -423,6 +457,7 @@ def pack_job(job: Job, *, groups: int, session: bool) -> bytes:
     """Return what a waiting child reads to become the program."""
     return marshal.dumps(
         {
+            "source": job.source,
             "files": () if session else (("main.py", job.source), *job.files),
             "scratch": scratch_options(job.limits.scratch_mib),
             "rlimits": program_rlimits(job.limits, groups=bool(groups), session=session),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -40,6 +41,7 @@ def make_job(
     echo: bool = False,
 ) -> Job:
     """Check and encode a request, or raise Rejected with the reason."""
+    _check_types(code, files, stdin, collect)
     source = _encode("the source", code, SOURCE_MIB)
     data = _encode("stdin", stdin, STDIN_MIB)
     accepted = tuple((_name(name), _file(name, content)) for name, content in (files or {}).items())
@@ -51,6 +53,24 @@ def make_job(
     if len(wanted) > MOST_COLLECTED:
         raise Rejected(f"{len(wanted)} files to collect; at most {MOST_COLLECTED} are allowed")
     return Job(source, limits, accepted, data, wanted, echo)
+
+
+def _check_types(code: object, files: object, stdin: object, collect: object) -> None:
+    """Raise TypeError for what no caller can have meant."""
+    if not isinstance(code, str):
+        raise TypeError(f"code is text, not {type(code).__name__}")
+    if not isinstance(stdin, str | bytes):
+        raise TypeError(f"stdin is text or bytes, not {type(stdin).__name__}")
+    if files is not None and not isinstance(files, Mapping):
+        raise TypeError(f"files is a mapping of name to content, not {type(files).__name__}")
+    for name, content in (files or {}).items():
+        if not isinstance(name, str) or not isinstance(content, str | bytes):
+            raise TypeError(f"files[{name!r}]: give a name in text, and text or bytes")
+    if isinstance(collect, str) or not isinstance(collect, Collection):
+        raise TypeError(f"collect={collect!r}: give a collection of names")
+    for name in collect:
+        if not isinstance(name, str):
+            raise TypeError(f"collect names {name!r}, which is no text")
 
 
 def _encode(what: str, text: str | bytes, most_mib: int) -> bytes:
@@ -74,8 +94,8 @@ def _file(name: str, content: str | bytes) -> bytes:
 
 def _name(name: str) -> str:
     """Return the plain relative name of a file to put in, or reject it."""
-    if _path(name).split("/")[0] == "main.py":
-        raise Rejected("file name 'main.py' is the program's own")
+    if re.fullmatch(r"main[0-9]*\.py", _path(name).split("/")[0]):
+        raise Rejected(f"file name {name!r} is kept for programs; choose another")
     return name
 
 

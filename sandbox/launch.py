@@ -27,18 +27,19 @@ class Nsjail:
     def __init__(self, binary: Path) -> None:
         """Hold nothing yet; whoever starts it must close it, even if that fails."""
         self.binary = binary
-        self.control: socket.socket
+        self.control: socket.socket | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._log = -1
         self._ours = ExitStack()  # open until nsjail has gone
 
     def connect(self, handed: Handed) -> tuple[int, int]:
         """Make the log and the control socket; return nsjail's ends of both."""
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        inside = handed.add(theirs.detach())
+        self.control.setblocking(False)
         self._log, log = os.pipe()
         self._ours.callback(os.close, self._log)
-        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.control.setblocking(False)
-        return handed.add(log), handed.add(theirs.detach())
+        return handed.add(log), inside
 
     async def start(self, text: str, log: int, stdin: int, passed: tuple[int, ...]) -> None:
         """Run nsjail with the configuration `text`; raise SandboxUnavailable if we cannot."""
@@ -64,6 +65,8 @@ class Nsjail:
 
     async def receive(self) -> bytes:
         """Return the next message from inside, empty when the jail is gone."""
+        if self.control is None:
+            return b""
         try:
             return await asyncio.get_running_loop().sock_recv(self.control, 4096)
         except ConnectionError:
@@ -75,8 +78,8 @@ class Nsjail:
 
     async def close(self) -> None:
         """End everything inside, and return when nothing of it is left."""
-        if self._log >= 0:
-            self.control.close()  # whoever is inside leaves, and the kernel takes all down
+        if self.control is not None:
+            close_socket(self.control)  # whoever is inside leaves; the kernel takes all down
         if self._process is not None:
             try:
                 async with asyncio.timeout(_LEAVE_S):
@@ -173,6 +176,16 @@ class Collected:
         """Give the descriptors back."""
         self._ours.close()
         self._copies.clear()
+
+
+def close_socket(ours: socket.socket) -> None:
+    """Close a socket that the loop may still be reading.
+
+    Otherwise the loop would take the next descriptor of that number for it, and not listen.
+    """
+    if ours.fileno() >= 0:
+        asyncio.get_running_loop().remove_reader(ours.fileno())
+        ours.close()
 
 
 def anonymous_file(name: str, content: bytes, *, read_only: bool = False) -> int:

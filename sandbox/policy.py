@@ -173,7 +173,7 @@ def program_rlimits(
     return (
         *cpu,
         (resource.RLIMIT_AS, limits.memory_mib * 2**20),
-        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CORE, 1),  # 0 would still feed a core_pattern that is a pipe
         (resource.RLIMIT_FSIZE, limits.scratch_mib * 2**20),
         (resource.RLIMIT_MEMLOCK, policy.memlock_kib * 2**10),
         (resource.RLIMIT_MSGQUEUE, policy.msgqueue_bytes),
@@ -276,7 +276,9 @@ def _mounts(policy: Policy, limits: Limits) -> Iterator[MountPt]:
     if interpreter.packages:
         yield _read_only(interpreter.packages, policy.packages_directory)
     for device in policy.devices:
-        yield MountPt(src=device, dst=device, is_bind=True, rw=True)
+        yield MountPt(
+            src=device, dst=device, is_bind=True
+        )  # read-only: writing works, touching not
     yield _tmpfs(policy.working_directory, scratch_options(limits.scratch_mib))
     yield _tmpfs("/dev/shm", policy.shared_memory_options, noexec=True)  # noqa: S108
     for link, target in policy.links.items():

@@ -78,7 +78,7 @@ def main(
         enter_limits(memory_bytes, groups)
         os.write(entered, b"1")
         become_program(out, err, max(control, out, err, entered, *groups, *(d for _, d in wanted)))
-        run_program(packages, note, echo=echo)  # ends by SystemExit
+        run_program(packages, source, note, echo=echo)  # ends by SystemExit
     for descriptor in (out, err, entered, *groups):
         os.close(descriptor)
     if not os.read(ready, 1):
@@ -202,11 +202,11 @@ def copy_out(wanted: tuple[tuple[str, int], ...]) -> None:
             os.close(source)
 
 
-def run_program(packages: str, note: mmap.mmap, *, echo: bool) -> None:
-    """Run main.py as `__main__` and end by SystemExit, so that Python itself cleans up."""
+def run_program(packages: str, source: bytes, note: mmap.mmap, *, echo: bool) -> None:
+    """Run `source` as main.py, `__main__`, and end by SystemExit, so that Python itself cleans up."""
     ours = sys.modules["__main__"]  # kept alive: its functions are still needed
     try:
-        execute(make_main(packages), "main.py", note, echo=echo)
+        execute(make_main(packages), "main.py", source, note, echo=echo)
     finally:
         del ours
 
@@ -225,16 +225,20 @@ def make_main(packages: str) -> types.ModuleType:
     return module
 
 
-def execute(module: types.ModuleType, name: str, note: mmap.mmap, *, echo: bool) -> None:
-    """Run the file `name` in `module` and end by SystemExit; errors are told as CPython does."""
+def execute(
+    module: types.ModuleType, name: str, source: bytes, note: mmap.mmap, *, echo: bool
+) -> None:
+    """Run `source` in `module` and end by SystemExit; errors are told as CPython does.
+
+    Tracebacks show the lines of the file `name`, which has the same text.
+    """
     # All names bound before the program runs: it may empty the builtins.
     leave, anything, interrupted = SystemExit, BaseException, KeyboardInterrupt
     restore, saved, tell = builtins.__dict__.update, dict(builtins.__dict__), explain
     run, evaluate, show = exec, eval, sys.displayhook
     pid, getpid = os.getpid(), os.getpid
     try:
-        with open(name, "rb") as file:
-            body, last = compile_source(file.read(), name, echo=echo)
+        body, last = compile_source(source, name, echo=echo)
     except anything as error:  # as CPython: SyntaxError, and MemoryError when nested too deep
         tell(error, None)
         raise leave(1) from None

@@ -23,6 +23,7 @@ from __future__ import annotations
 import _signal as signal  # type: ignore[import-not-found]
 import atexit
 import ctypes
+import fcntl
 import gc
 import itertools
 import marshal
@@ -321,6 +322,7 @@ class Server:
         if pid == 0:
             wait_and_run(kit, theirs, note)
         theirs.close()
+        note.madvise(mmap.MADV_DONTFORK)  # no later child may share what this one writes to
         child = Child(init, pid, ours, note)
         self.by_pid[init] = self.by_pid[pid] = child
         self.by_socket[ours.fileno()] = child
@@ -413,7 +415,7 @@ def wait_and_run(kit: Kit, channel: socket.socket, note: mmap.mmap) -> None:
         if job["session"]:
             leave(serve_cells(kit, socket.socket(fileno=kept[1]), note))
         wanted = (*zip(job["wanted"], kept[1:], strict=True),)
-        leave(run_to_exit(kit, note, wanted, echo=job["echo"]))
+        leave(run_to_exit(kit, job, note, wanted))
     finally:
         leave(1)  # whatever the program broke, it does not get into the server's loop
 
@@ -450,10 +452,10 @@ def read_payload(descriptor: int) -> dict[str, Any]:
 
 def move_down(kept: list[int]) -> list[int]:
     """Give the kept descriptors the numbers from 3 on, and close all others above 2."""
-    high = [os.dup2(descriptor, 900 + n, inheritable=False) for n, descriptor in enumerate(kept)]
-    os.closerange(3, 900)
+    end = 3 + len(kept)
+    high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, end) for descriptor in kept]
     low = [os.dup2(descriptor, 3 + n, inheritable=False) for n, descriptor in enumerate(high)]
-    os.closerange(900, 1024)
+    os.closerange(end, 1024)
     return low
 
 
@@ -486,6 +488,7 @@ def serve_cells(kit: Kit, cells: socket.socket, note: mmap.mmap) -> int:
     take, write, copy, forget, used = take_streams, write_files, copy_out, silence, cpu_s
     set_limit, limit, no_limit = resource.setrlimit, resource.RLIMIT_CPU, resource.RLIM_INFINITY
     send, pack, code_of, leaving = cells.send, CELL.pack, exit_code, SystemExit
+    home, enter = kit.home, os.chdir
     null, me, pid, leave = os.open("/dev/null", os.O_RDWR), os.getpid, os.getpid(), os._exit
     module, count = make_main(kit.packages), 0
     while True:
@@ -497,12 +500,23 @@ def serve_cells(kit: Kit, cells: socket.socket, note: mmap.mmap) -> int:
         take(descriptors)
         count += 1
         name = "main.py" if count == 1 else f"main{count}.py"
-        write(((name, job["source"]), *job["files"]))
+        try:
+            enter(home)
+            write(job["files"])
+        except OSError as error:  # its scratch space is full, or a directory has that name
+            sys.stderr.write(f"the session cannot take its files: {error}\n")
+            forget(null, descriptors)
+            send(pack(1, 0, used()))
+            continue
+        try:
+            write(((name, job["source"]),))
+        except OSError:  # then tracebacks lack the lines
+            pass
         set_limit(limit, (int(used()) + job["cpu_s"] + 1, no_limit))
         note[0] = 0
         code = 1
         try:
-            run(module, name, note, echo=job["echo"])
+            run(module, name, job["source"], note, echo=job["echo"])
         except leaving as error:
             code = code_of(error.code)
         except anything:  # an interrupt between the cell and this line
@@ -548,7 +562,8 @@ def exit_code(
     if value is None:
         return 0
     if is_a(value, number):
-        return value & 0xFF  # type: ignore[operator]
+        plain: int = number.__int__(value)  # type: ignore[attr-defined] # not the program's method
+        return plain & 0xFF if -(2**63) <= plain < 2**63 else 255
     try:
         sys.stdout.flush()
         sys.stderr.write(text(value) + "\n")
@@ -558,7 +573,7 @@ def exit_code(
 
 
 def run_to_exit(
-    kit: Kit, note: mmap.mmap, wanted: tuple[tuple[str, int], ...], *, echo: bool
+    kit: Kit, job: dict[str, Any], note: mmap.mmap, wanted: tuple[tuple[str, int], ...]
 ) -> int:
     """Run main.py, then end the interpreter as CPython does, as far as a program can see.
 
@@ -567,7 +582,7 @@ def run_to_exit(
     ending, code_of, leaving = Ending(kit.home), exit_code, SystemExit
     code = 1
     try:
-        run_program(kit.packages, note, echo=echo)
+        run_program(kit.packages, job["source"], note, echo=job["echo"])
     except leaving as error:
         code = code_of(error.code)
     return ending.finish(code, wanted)

@@ -13,14 +13,20 @@ starts anew and its Execution says so.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import marshal
 import math
+import os
+import signal
 import socket
+import struct
+import termios
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from votebox.sandbox import server
@@ -28,7 +34,7 @@ from votebox.sandbox.backend import Endings, Outcome, watch
 from votebox.sandbox.errors import LimitError, SandboxError
 from votebox.sandbox.execution import Execution, Limits, SessionState
 from votebox.sandbox.job import Job
-from votebox.sandbox.launch import Collected, Handed, Streams, anonymous_file
+from votebox.sandbox.launch import Collected, Handed, Streams, anonymous_file, close_socket
 from votebox.sandbox.verdict import Report
 
 if TYPE_CHECKING:
@@ -162,6 +168,10 @@ class Session:
         """Run one cell."""
         if self._expiry is not None:
             self._expiry.cancel()
+        if not self._quiet():  # it talks out of turn, or has not read its last cell
+            self._ending = True
+            raise SandboxError("the session no longer answers as it must; it was ended")
+        self._wake()
         group = self._program.group
         counters = group.again() if group else None
         cell = _Cell(self._program, self._socket, job, self._cpu_s)
@@ -180,15 +190,53 @@ class Session:
             self.busy = False
             self._ending = self._ending or not finished  # cancelled, or killed, or gone
             cell.close()
+            if not self._ending:
+                self._sleep()
+
+    def _quiet(self) -> bool:
+        """Tell whether every cell was read, and nothing was said that nobody asked for."""
+        unread = struct.unpack("i", fcntl.ioctl(self._socket, termios.TIOCOUTQ, bytes(4)))[0]
+        try:
+            return not unread and self._socket.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return not unread
+        except OSError:
+            return False
+
+    def _sleep(self) -> None:
+        """Stop all its processes: between cells a session takes no processor time."""
+        self._program.send(signal.SIGSTOP)
+        for _ in range(2):  # the second time finds what was forked during the first
+            _tell(self._program.processes(), signal.SIGSTOP)
+
+    def _wake(self) -> None:
+        _tell(self._program.processes(), signal.SIGCONT)
+        self._program.send(signal.SIGCONT)
 
     async def close(self) -> None:
         """End the session, and return when nothing of it is left."""
         self._ending = True
         if self._expiry is not None:
             self._expiry.cancel()
-        self._socket.close()
+        close_socket(self._socket)
         self._theirs.close()
         await self._program.close()
+
+
+def _tell(processes: list[int], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
+
+
+def _processor_s(processes: list[int]) -> float:
+    """Return the processor seconds of processes and their children that ended."""
+    ticks = 0
+    for process in processes:
+        with suppress(OSError):
+            stat = Path("/proc", str(process), "stat").read_bytes().rpartition(b")")[2].split()
+            ticks += sum(map(int, stat[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 class _Cell:
@@ -202,6 +250,7 @@ class _Cell:
         self._job = job
         self._spent_s = spent_s
         self._began = 0.0
+        self._before_s = 0.0
 
     def start(self) -> None:
         """Hand the cell to the interpreter."""
@@ -224,6 +273,7 @@ class _Cell:
                 *self.collected.connect(handed),
             )
             self._began = time.monotonic()
+            self._before_s = _processor_s(self._program.processes())
             with suppress(BrokenPipeError, ConnectionResetError):  # `ended` finds it so
                 socket.send_fds(self._cells, [server.RUN], descriptors)
 
@@ -239,17 +289,17 @@ class _Cell:
                 return self._report(message)
             if message:  # forged: no cell of ours says this
                 self._program.kill()
-            report = await gone
-            return replace(
-                report,
-                wall_s=time.monotonic() - self._began,
-                cpu_s=max(0.0, report.cpu_s - self._spent_s),
-            )
+            return self._last(await gone)
         except ConnectionError:
-            return await gone
+            return self._last(await gone)
         finally:
             told.cancel()
             gone.cancel()
+
+    def _last(self, report: Report) -> Report:
+        """Return the cell's part of the report of the whole session."""
+        wall_s = time.monotonic() - self._began
+        return replace(report, wall_s=wall_s, cpu_s=max(0.0, report.cpu_s - self._spent_s))
 
     def _report(self, message: bytes) -> Report:
         code, note, cpu_s = server.CELL.unpack(message)
@@ -260,6 +310,11 @@ class _Cell:
     def interrupt(self) -> None:
         """Send SIGINT to the interpreter."""
         self._program.interrupt()
+
+    def spent_s(self) -> float | None:
+        """Return the processor seconds of all its processes; it could lift its own limit."""
+        processes = self._program.processes()
+        return _processor_s(processes) - self._before_s if processes else None
 
     def kill(self) -> None:
         """Kill the session."""

@@ -151,6 +151,10 @@ class _Program:
         with suppress(ProcessLookupError):
             os.kill(self._pid, signal.SIGINT)
 
+    def spent_s(self) -> float | None:
+        """Return None: the kernel ends it at its limit."""
+        return None
+
     def kill(self) -> None:
         """Kill it and its process group."""
         self._kill_group()

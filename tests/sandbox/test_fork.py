@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -197,3 +198,82 @@ async def test_the_unsafe_backend_warns_and_says_so() -> None:
         assert late.status == "timeout"
     finally:
         await box.aclose()
+
+
+async def test_programs_share_no_memory() -> None:
+    """A page each child reports in was once mapped in the children forked after it."""
+    code = (
+        "import gc, mmap\n"
+        "for o in gc.get_objects():\n"
+        "    if type(o).__name__ == 'Child':\n"
+        "        try: o.note[0] = 1\n        except (ValueError, IndexError): pass\n"
+    )
+    async with Sandbox(3) as box:
+        victim = asyncio.create_task(box.run("import time; time.sleep(0.5); raise ValueError"))
+        await asyncio.sleep(0.1)
+        attackers = await asyncio.gather(*(box.run(code) for _ in range(4)))
+        assert (await victim).status == "error"
+        assert {execution.status for execution in attackers} <= {"ok", "crashed"}
+
+
+async def test_closing_during_the_start_leaves_nothing() -> None:
+    box = Sandbox(1)
+    task = asyncio.create_task(box.run("print(1)"))
+    await asyncio.sleep(0.2)
+    await box.aclose()
+    with pytest.raises(SandboxError, match="closed"):
+        await task
+    again = Sandbox(1)
+    await again.start()
+    again._backend.suspect()
+    check = asyncio.create_task(again.check())
+    await asyncio.sleep(0.1)
+    await again.aclose()
+    with pytest.raises(SandboxError):
+        await check
+    for _ in range(100):
+        if not _jails():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(_jails())
+
+
+def _jails() -> list[str]:
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return [pid for pid in children if _name(pid) == "nsjail"]
+
+
+def _name(pid: str) -> str:
+    path = Path(f"/proc/{pid}/comm")
+    return path.read_text().strip() if path.exists() else ""
+
+
+async def test_a_check_that_fails_harms_no_program() -> None:
+    async with Sandbox(2) as box:
+        innocent = asyncio.create_task(box.run("import time; time.sleep(1); print('a')"))
+        await box.run("x = 1", session="s")
+        with pytest.raises(SandboxError, match="small program"):
+            await box.check(within_s=0.0001)
+        assert (await box.run("print(2)")).stdout == "2\n"
+        assert (await innocent).stdout == "a\n"
+        assert (await box.run("print(x)", session="s")).session == "kept"
+        await box.check()
+
+
+@pytest.mark.parametrize(
+    ("request_", "fault"),
+    [
+        ({"code": None}, "code is text"),
+        ({"stdin": 5}, "stdin is text"),
+        ({"files": ["f"]}, "files is a mapping"),
+        ({"files": {"a": 5}}, "files\\['a'\\]"),
+        ({"collect": "ab"}, "collect='ab'"),
+        ({"collect": [1]}, "collect names 1"),
+        ({"session": 5}, "session is text"),
+        ({"limits": {}}, "limits is a Limits"),
+    ],
+)
+async def test_wrong_types_are_named(request_: dict[str, object], fault: str) -> None:
+    async with Sandbox(1, backend="once") as box:
+        with pytest.raises(TypeError, match=fault):
+            await box.run(**{"code": "print(1)", **request_})  # type: ignore[arg-type]

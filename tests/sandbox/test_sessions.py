@@ -195,3 +195,67 @@ async def test_other_backends_refuse_sessions(backend: str) -> None:
     async with Sandbox(1, backend=backend, unsafe=backend == "subprocess") as box:  # type: ignore[arg-type]
         with pytest.raises(SandboxError, match="keeps nothing between programs"):
             await box.run("1", session="s")
+
+
+async def test_ending_a_session_leaves_the_descriptors_of_others_alone(
+    box: Sandbox, name: str
+) -> None:
+    """A socket the loop still polled once took the number of another program's pipe."""
+    code = "import sys\nsys.stdout.write('x' * 300_000)"
+    cell = asyncio.create_task(box.run("import time; time.sleep(5)", session=name))
+    await asyncio.sleep(0.2)
+    ending = asyncio.create_task(box.end_session(name))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    done = await asyncio.gather(*(box.run(code, Limits(output_kib=512)) for _ in range(4)))
+    assert [(e.status, len(e.stdout)) for e in done] == [("ok", 300_000)] * 4
+    assert await ending
+    assert (await cell).session_lost
+
+
+async def test_a_lifted_processor_limit_is_still_one(box: Sandbox, name: str) -> None:
+    code = "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass"
+    over = await box.run(code, Limits(cpu_s=1.0, wall_s=20.0), session=name)
+    assert over.status == "timeout"
+    assert over.wall_s < 5
+
+
+async def test_nothing_runs_between_cells(box: Sandbox, name: str) -> None:
+    code = (
+        "import threading, time, os\ncount = 0\n"
+        "def burn():\n    global count\n    while True: count += 1\n"
+        "threading.Thread(target=burn, daemon=True).start()\n"
+        "if os.fork() == 0:\n    while True: open('beat', 'a').write('x')\n"
+    )
+    await box.run(code, session=name)
+    look = "import os\nprint(time.process_time(), os.path.getsize('beat'))"
+    first = (await box.run(look, session=name)).stdout.split()
+    await asyncio.sleep(1.0)
+    second = (await box.run(look, session=name)).stdout.split()
+    assert float(second[0]) - float(first[0]) < 0.3
+
+
+async def test_an_answer_nobody_asked_for_ends_the_session(box: Sandbox, name: str) -> None:
+    code = (
+        "import os, struct\n"
+        "for fd in range(3, 64):\n"
+        "    for _ in range(9):\n"
+        "        try: os.write(fd, struct.pack('<iBd', 0, 0, 0.0))\n        except OSError: pass\n"
+    )
+    await box.run(code, session=name)
+    with pytest.raises(SandboxError, match="no longer answers"):
+        await box.run("print(1)", session=name)
+    assert (await box.run("print(1)", session=name)).session == "restarted"
+
+
+async def test_a_full_scratch_space_or_another_directory_keeps_the_session(
+    box: Sandbox, name: str
+) -> None:
+    fill = "try:\n    with open('f', 'wb') as f:\n        while True: f.write(bytes(65536))\nexcept OSError: pass\nx = 1"
+    await box.run(fill, session=name)
+    refused = await box.run("print(1)", session=name, files={"data": "x" * 10_000})
+    assert refused.status == "error"
+    assert "cannot take its files" in refused.stderr
+    await box.run("import os\nos.remove('f'); os.mkdir('d'); os.chdir('/')", session=name)
+    kept = await box.run("print(x, os.getcwd())", session=name, files={"g": "1"}, collect=("g",))
+    assert (kept.stdout, kept.files) == ("1 /box\n", {"g": b"1"})
