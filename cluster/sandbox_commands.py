@@ -1,7 +1,5 @@
 """`votebox sandbox`: run a program in the sandbox, and measure it here."""
 
-import asyncio
-import statistics
 import sys
 import time
 from dataclasses import asdict
@@ -101,6 +99,8 @@ def bench(
     The program imports math, numpy and sympy and prints 1. For a comparison with other
     ways to run programs see benchmarks/sandbox.
     """
+    import asyncio
+    import statistics
 
     async def go(box: "Sandbox") -> dict[str, Any]:
         started = time.perf_counter() - began
@@ -141,6 +141,8 @@ async def _timed(box: "Sandbox") -> float:
 def _with_sandbox[T](
     go: "Callable[[Sandbox], Awaitable[T]]", backend: Backend, workers: int = 1
 ) -> T:
+    import asyncio
+
     from votebox.sandbox import LimitError, Sandbox, SandboxError
 
     async def inside() -> T:
