@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # What the program's process says about its end in the shared byte. A program that forges
 # it only misreports itself.
 MOST_COPIED = 16 * 2**20  # bytes of one file that is copied out
+ENOMEM = 12
 NO_NOTE, OUT_OF_MEMORY, OUT_OF_PROCESSES = range(3)
 
 
@@ -278,6 +279,8 @@ def classify(error: BaseException) -> int:
     """Return the note for an uncaught exception: did it come from a limit?"""
     kind = type(error)  # of the program's making perhaps: ask it as little as possible
     if issubclass(kind, MemoryError):
+        return OUT_OF_MEMORY
+    if kind is OSError and error.errno == ENOMEM:  # type: ignore[attr-defined]
         return OUT_OF_MEMORY
     if issubclass(kind, BlockingIOError):  # EAGAIN: what fork answers past the limit
         return OUT_OF_PROCESSES

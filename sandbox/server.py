@@ -271,7 +271,8 @@ class Server:
             self.control.send(READY)
             while True:
                 busy = False
-                for descriptor, _ in self.poll.poll():
+                idle_ms = None if len(self.spares) >= self.wanted else 0
+                for descriptor, _ in self.poll.poll(idle_ms):
                     if descriptor == wake:
                         os.read(wake, 4096)
                         self.reap()
