@@ -130,7 +130,7 @@ async def test_a_program_that_will_not_end_is_a_timeout(box: Sandbox, code: str)
 async def test_spending_the_cpu_limit_is_a_timeout(box: Sandbox) -> None:
     execution = await box.run("while True: pass", Limits(wall_s=20.0, cpu_s=1))
     assert (execution.status, execution.signal) == ("timeout", 9)
-    assert execution.cpu_s > 0.8
+    assert execution.cpu_s >= 0.8
 
 
 async def test_a_memory_hog_is_memory(box: Sandbox) -> None:
