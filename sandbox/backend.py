@@ -7,7 +7,8 @@ and the cgroup counters are watched here, outside of any jail.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,7 +19,7 @@ from votebox.sandbox.job import Job
 from votebox.sandbox.launch import Streams
 from votebox.sandbox.verdict import Cause, Report, decide
 
-_GRACE_S = 0.05  # from the interrupt to the kill: the traceback tells where it was
+_GRACE_S = 0.04  # from the interrupt to the kill: the traceback tells where it was
 _REPORT_S = 10.0  # for a loaded kernel to kill and reap; then the jail is torn down
 _WATCH_S = 0.25  # how often the out-of-memory counter is read
 
@@ -62,9 +63,6 @@ class Running(Protocol):
     def interrupt(self) -> None:
         """Send SIGINT to the program."""
 
-    def spent_s(self) -> float | None:
-        """Return its processor seconds, None where the kernel watches them."""
-
     def kill(self) -> None:
         """Kill it and all it started."""
 
@@ -86,9 +84,15 @@ class Counters(Protocol):
 
 
 async def watch(
-    running: Running, limits: Limits, group: Counters | None
+    running: Running,
+    limits: Limits,
+    group: Counters | None,
+    spent_s: Callable[[], float] | None = None,
 ) -> tuple[Report, Cause | None]:
-    """Wait for the program's end, or end it; say why if we did."""
+    """Wait for the program's end, or end it; say why if we did.
+
+    `spent_s` tells the processor seconds, where the kernel does not hold the program to them.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + limits.wall_s
     ended = asyncio.ensure_future(running.ended())
@@ -99,7 +103,7 @@ async def watch(
             left = max(deadline - loop.time(), 0.0)
             await asyncio.wait(
                 {ended, flooded},
-                timeout=min(left, _WATCH_S),
+                timeout=min(left, _WATCH_S) if group or spent_s else left,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if ended.done():
@@ -108,7 +112,7 @@ async def watch(
                 cause = "output"
             elif group and group.oom_kills:
                 cause = "memory"
-            elif loop.time() >= deadline or (running.spent_s() or 0.0) > limits.cpu_s:
+            elif loop.time() >= deadline or (spent_s and spent_s() > limits.cpu_s):
                 cause = "timeout"
                 running.interrupt()
                 await asyncio.wait({ended}, timeout=_GRACE_S)
@@ -194,9 +198,30 @@ class Endings:
             await asyncio.gather(*self._tasks)
 
 
-def no_sessions(session: str, kind: str) -> SandboxError:
-    """Return the error of a backend that keeps nothing between programs."""
-    return SandboxError(
-        f"session {session!r}: the backend {kind!r} keeps nothing between programs",
-        "use backend='fork', or pass session=None",
-    )
+class KeepsNothing:
+    """Be a backend that keeps nothing between programs: no sessions, nothing to replace."""
+
+    name: str
+
+    async def run_cell(self, session: str, job: Job) -> Execution:
+        """Refuse: nothing is kept between programs."""
+        raise SandboxError(
+            f"session {session!r}: the backend {self.name!r} keeps nothing between programs",
+            "use backend='fork', or pass session=None",
+        )
+
+    async def end_session(self, session: str) -> bool:
+        """Return False: there is none."""
+        return False
+
+    def suspect(self) -> None:
+        """Do nothing: each program starts afresh."""
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn an OSError of ours into a SandboxError: the host refused a resource."""
+    try:
+        yield
+    except OSError as error:
+        raise SandboxError("the host refused a resource", str(error)) from error

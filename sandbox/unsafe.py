@@ -19,8 +19,7 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
-from votebox.sandbox.backend import Outcome, no_sessions, watch
-from votebox.sandbox.errors import SandboxError
+from votebox.sandbox.backend import KeepsNothing, Outcome, watch
 from votebox.sandbox.execution import Execution
 from votebox.sandbox.job import Job
 from votebox.sandbox.launch import Handed, Streams, anonymous_file
@@ -35,8 +34,10 @@ __all__ = ["SubprocessBackend"]
 _NOT_OURS = (resource.RLIMIT_NPROC,)
 
 
-class SubprocessBackend:
+class SubprocessBackend(KeepsNothing):
     """Start one interpreter for each program, with limits and without walls."""
+
+    name = "subprocess"
 
     def __init__(self) -> None:
         """Warn, once for each sandbox."""
@@ -62,21 +63,8 @@ class SubprocessBackend:
             report, cause = await watch(program, job.limits, None)
             outcome = Outcome(job.limits, program.streams, None, report, cause)
             return outcome.execution(self.isolation, program.collect())
-        except OSError as error:
-            raise SandboxError("the host refused a resource", str(error)) from error
         finally:
             program.close()
-
-    async def run_cell(self, session: str, job: Job) -> Execution:
-        """Refuse: nothing is kept between programs."""
-        raise no_sessions(session, "subprocess")
-
-    async def end_session(self, session: str) -> bool:
-        """Return False: there is none."""
-        return False
-
-    def suspect(self) -> None:
-        """Do nothing: each program starts afresh."""
 
     async def aclose(self) -> None:
         """Do nothing: each program is seen to its end by its run."""
@@ -150,10 +138,6 @@ class _Program:
         """Send SIGINT to the program."""
         with suppress(ProcessLookupError):
             os.kill(self._pid, signal.SIGINT)
-
-    def spent_s(self) -> float | None:
-        """Return None: the kernel ends it at its limit."""
-        return None
 
     def kill(self) -> None:
         """Kill it and its process group."""

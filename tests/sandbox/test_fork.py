@@ -9,9 +9,9 @@ import pytest
 
 from votebox.sandbox import Limits, Sandbox, SandboxError, SandboxUnavailable
 from votebox.sandbox.box import find_nsjail
+from votebox.sandbox.child import INIT
 from votebox.sandbox.fork import ForkBackend
 from votebox.sandbox.job import make_job
-from votebox.sandbox.server import INIT
 
 
 def test_the_init_is_a_small_static_executable() -> None:

@@ -106,7 +106,21 @@ async def test_processor_seconds_are_for_one_cell(box: Sandbox, name: str) -> No
         execution = await box.run(burn, limits, session=name)
         assert execution.status == "ok"
         assert 0.5 < execution.cpu_s < 1.5
-    over = await box.run("while True: pass", Limits(cpu_s=1.0, wall_s=20.0), session=name)
+    over = await box.run("x = 1\nwhile True: pass", Limits(cpu_s=1.0, wall_s=20.0), session=name)
+    assert over.status == "timeout"
+    assert 0.8 < over.cpu_s < 3.0
+    after = await box.run("print('x' in globals())", limits, session=name)
+    kept = not over.session_lost  # as a rule; on a busy machine the interrupt may be too slow
+    assert (after.session, after.stdout) == (
+        ("kept", "True\n") if kept else ("restarted", "False\n")
+    )
+
+
+async def test_a_cell_deaf_to_its_processor_seconds_ends_the_session(
+    box: Sandbox, name: str
+) -> None:
+    code = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass\n"
+    over = await box.run(code, Limits(cpu_s=1.0, wall_s=20.0), session=name)
     assert (over.status, over.session_lost) == ("timeout", True)
 
 
