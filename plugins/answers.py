@@ -9,12 +9,12 @@ vote and a miss does not. Nothing here knows where an answer was found.
 import re
 from fractions import Fraction
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from votebox.plugins.arithmetic import evaluate
 from votebox.plugins.notation import MAX_CHARS, clean, plain, quantity
 
-__all__ = ["Policy", "canonical", "equivalent", "show"]
+__all__ = ["Key", "Policy", "canonical", "equivalent", "key", "show"]
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,30}")
 _RELATION: Final = re.compile(r"(=|\\(?:equiv|approx|implies|Rightarrow)(?![a-zA-Z]))")
@@ -22,8 +22,16 @@ _TWO_SIDES: Final = re.compile(r"\s*+-?[\d.,/]++\s++[a-zA-Z]\w*+\s*+")  # of x =
 _BRACKETED: Final = re.compile(r"\([^()]*+\)")
 
 
+Key = Fraction | str
+"""What an answer is compared by: an exact rational, else a normalised expression."""
+
+
 class Policy(Protocol):
-    """Decide which answers vote, and as what; a recipe names one as `policy`."""
+    """Decide which answers vote, and as what; a recipe names one as `policy`.
+
+    A policy that has `expressions = True` is also asked about answers that are no
+    number, as normalised text.
+    """
 
     @property
     def fallback(self) -> str | None:
@@ -35,11 +43,11 @@ class Policy(Protocol):
         """Return the answer when the deadline passed first, None to abstain."""
         ...
 
-    def admit(self, canonical: Fraction) -> Fraction | None:
+    def admit(self, canonical: Any) -> Key | None:
         """Return the value an answer votes for, None when it has no vote."""
         ...
 
-    def order(self, value: Fraction) -> Fraction:
+    def order(self, value: Any) -> Any:
         """Return the sort key of a voted value; ties go to the larger."""
         ...
 
@@ -57,7 +65,15 @@ def canonical(text: str) -> Fraction | None:
     return _read(text) if len(text) <= MAX_CHARS else None
 
 
-def show(value: Fraction) -> str:
+def key(text: str, policy: Policy) -> Key | None:
+    """Return what `policy` has the answer `text` vote for, None when it has no vote."""
+    value: Key | None = canonical(text)
+    if value is None and getattr(policy, "expressions", False):
+        value = plain(text) or None
+    return None if value is None else policy.admit(value)
+
+
+def show(value: Key) -> str:
     """Return a voted value as it is answered: "6576", "-7", "1/2"."""
     return str(value)
 

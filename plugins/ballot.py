@@ -28,18 +28,25 @@ class Ballot:
         node = self._recipe.nodes[self._first]
         return self._vote(node, _candidates(node, ended))
 
-    def state(self, tally: Tally, planned: int, finished: int) -> VoteState:
-        """Return what stop rules see.
+    def state(self, tally: Tally, planned: int, ended: Sequence[int]) -> VoteState:
+        """Return what stop rules see, with `ended` the chains in the order they ended.
 
         `chain_weight` is the largest weight a chain has cast so far, at least 1.
         """
         cast: dict[int, float] = {}
-        for vote in tally.classes:
+        voted: dict[int, int] = {}
+        for number, vote in enumerate(tally.classes):
             share = vote.weight / max(1, len(vote.members))
             for member in vote.members:
                 cast[member.chain] = cast.get(member.chain, 0.0) + share
-        counts = tuple(c.weight for c in tally.classes)
-        return VoteState(planned, finished, counts, max([1.0, *cast.values()]))
+                voted.setdefault(member.chain, number)
+        return VoteState(
+            planned,
+            len(ended),
+            tuple(c.weight for c in tally.classes),
+            max([1.0, *cast.values()]),
+            tuple(map(voted.get, ended)),
+        )
 
     async def final(self, chains: Sequence[Chain], ports: Ports) -> Tally:
         """Run the nodes behind the chains, in order, and return the last one's tally."""

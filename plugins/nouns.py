@@ -15,6 +15,7 @@ __all__ = [
     "Candidate",
     "ChainView",
     "Completion",
+    "Confidence",
     "Evidence",
     "LogprobStats",
     "Message",
@@ -199,11 +200,33 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Confidence:
+    """Sum up how sure a model was of the tokens of its replies.
+
+    The confidence of a token is minus the mean log-probability (natural log) of its most
+    likely alternatives (Fu et al. 2025, DeepConf): high where one stands out. `mean` is over
+    all tokens, `tail` over the last 2048, `lowest` the least mean of 2048 tokens in a row,
+    `bottom` the mean of the lowest tenth of those means. `logprob` is the mean
+    log-probability of the sampled tokens, `entropy` the mean entropy in nats; None where
+    the engine did not tell.
+    """
+
+    tokens: int
+    mean: float
+    tail: float
+    lowest: float
+    bottom: float
+    logprob: float | None = None
+    entropy: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """Hold one answer a chain gave.
 
     `answer` is the text as read (a vote canonicalises it), `source` the node that read
     it, `chain` the chain's number, `weight` what it counts in a weighted vote.
+    `confidence` is the model's in the chain's replies so far, None where it was not asked.
     """
 
     answer: str
@@ -211,6 +234,7 @@ class Candidate:
     chain: int
     weight: float = 1.0
     evidence: Evidence = Evidence()
+    confidence: Confidence | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ class Run:
     async def _drive(self) -> StopReason:
         while True:
             tally = self._ballot.running(self._ended)
-            state = self._ballot.state(tally, self._planned, len(self._ended))
+            state = self._ballot.state(tally, self._planned, [c.log.index for c in self._ended])
             rule = self._recipe.stop
             advice = expect(rule.plugin, call(rule.plugin, rule.options, state), Advice)
             if self._ended:

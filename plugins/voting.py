@@ -52,13 +52,16 @@ class VoteState:
 
     `planned` chains in all, `finished` of them ended (with or without an answer),
     `counts` the class weights in falling order. `chain_weight` is the most one chain
-    can cast (1 unless a vote counts several candidates of a chain).
+    can cast (1 unless a vote counts several candidates of a chain). `order` has one entry
+    for each ended chain, in the order they ended: the number of its class in `counts`,
+    None for a chain that cast no vote.
     """
 
     planned: int
     finished: int
     counts: tuple[float, ...] = ()
     chain_weight: float = 1.0
+    order: tuple[int | None, ...] = ()
 
     @property
     def left(self) -> int:

@@ -9,11 +9,10 @@ Classes are exact: two candidates agree when the policy admits both to the same 
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from math import isfinite
 
 from votebox.plugins import Candidate, Register, Tally, VoteClass, hookimpl
-from votebox.plugins.answers import Policy, canonical, show
+from votebox.plugins.answers import Key, Policy, key, show
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +55,10 @@ def count(
     voters: Iterable[Candidate], policy: Policy, weigh: Callable[[Candidate], float]
 ) -> Tally:
     """Sum the weight of each voted value; order by weight, then value, then first voter."""
-    classes: dict[Fraction, list[Candidate]] = {}
+    classes: dict[Key, list[Candidate]] = {}
     rejected: list[Candidate] = []
     for voter in voters:
-        exact = canonical(voter.answer)
-        value = None if exact is None else policy.admit(exact)
+        value = key(voter.answer, policy)
         weight = weigh(voter)
         if value is None or not isfinite(weight) or weight <= 0:
             rejected.append(voter)
