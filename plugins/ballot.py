@@ -28,7 +28,9 @@ class Ballot:
         node = self._recipe.nodes[self._first]
         return self._vote(node, _candidates(node, ended))
 
-    def state(self, tally: Tally, planned: int, ended: Sequence[int]) -> VoteState:
+    def state(
+        self, tally: Tally, planned: int, ended: Sequence[int], elapsed: float = 0.0
+    ) -> VoteState:
         """Return what stop rules see, with `ended` the chains in the order they ended.
 
         `chain_weight` is the largest weight a chain has cast so far, at least 1.
@@ -46,6 +48,7 @@ class Ballot:
             tuple(c.weight for c in tally.classes),
             max([1.0, *cast.values()]),
             tuple(map(voted.get, ended)),
+            elapsed,
         )
 
     async def final(self, chains: Sequence[Chain], ports: Ports) -> Tally:

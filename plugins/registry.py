@@ -46,6 +46,7 @@ _BUILTINS: Final = (
     "votes",
     "policies",
     "stops",
+    "sequential",
     "dispatch",
     "recipes",
 )

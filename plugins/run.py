@@ -94,7 +94,8 @@ class Run:
     async def _drive(self) -> StopReason:
         while True:
             tally = self._ballot.running(self._ended)
-            state = self._ballot.state(tally, self._planned, [c.log.index for c in self._ended])
+            ended = [chain.log.index for chain in self._ended]
+            state = self._ballot.state(tally, self._planned, ended, self._elapsed())
             rule = self._recipe.stop
             advice = expect(rule.plugin, call(rule.plugin, rule.options, state), Advice)
             if self._ended:
@@ -137,6 +138,12 @@ class Run:
         if broke in done and len(self._ended) < self._planned:
             return "budget"
         return None if done else "deadline"
+
+    def _elapsed(self) -> float:
+        """Return the part of the deadline that is over."""
+        if self._deadline_s is None:
+            return 0.0
+        return (monotonic() - self._started) / self._deadline_s
 
     def _report(self, chain: Chain) -> None:
         record = chain.log.record()

@@ -54,7 +54,8 @@ class VoteState:
     `counts` the class weights in falling order. `chain_weight` is the most one chain
     can cast (1 unless a vote counts several candidates of a chain). `order` has one entry
     for each ended chain, in the order they ended: the number of its class in `counts`,
-    None for a chain that cast no vote.
+    None for a chain that cast no vote. `elapsed` is the part of the deadline that is
+    over, 0 where there is none.
     """
 
     planned: int
@@ -62,6 +63,7 @@ class VoteState:
     counts: tuple[float, ...] = ()
     chain_weight: float = 1.0
     order: tuple[int | None, ...] = ()
+    elapsed: float = 0.0
 
     @property
     def left(self) -> int:

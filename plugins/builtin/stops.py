@@ -8,13 +8,13 @@ otherwise. All stop when nothing is left.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from math import exp, floor, lgamma, log
+from math import floor, inf
 from typing import Annotated
 
 from pydantic import Field
 
 from votebox.plugins import Advice, Register, VoteState, hookimpl
+from votebox.plugins.chances import overtaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class FhpcOptions:
 
 def never(state: VoteState, options: None = None) -> Advice:
     """Let every planned chain end."""
-    return Advice(state.left == 0, state.left, _spent(state))
+    return Advice(state.left == 0, state.left, spent(state))
 
 
 def clinch(state: VoteState, options: None = None) -> Advice:
@@ -43,6 +43,8 @@ def clinch(state: VoteState, options: None = None) -> Advice:
     weight = state.chain_weight
     if state.left == 0 or v1 - v2 > state.left * weight:
         return Advice(True, 0, 0.0)
+    if weight == inf:
+        return Advice(False, state.left, None)
     # Least k with v1 + k w - v2 > (m - k) w.
     need = floor((state.left * weight - (v1 - v2)) / (2 * weight)) + 1
     return Advice(False, min(need, state.left), None)
@@ -61,7 +63,7 @@ def fhpc(state: VoteState, options: FhpcOptions) -> Advice:
     v1, v2 = state.lead
     if state.left == 0:
         return Advice(True, 0, 0.0)
-    if state.chain_weight != 1 or v1 % 1 or v2 % 1:
+    if not whole(state):
         return clinch(state)
     lead, rival = int(v1), int(v2)
 
@@ -72,31 +74,17 @@ def fhpc(state: VoteState, options: FhpcOptions) -> Advice:
         return overtaken(ahead, rival, m, options.a) <= options.delta
 
     risk = overtaken(lead, rival, state.left, options.a)
-    need = _least(fires, state.left)
+    need = least(fires, state.left)
     return Advice(need == 0, need, risk)
 
 
-@lru_cache(maxsize=65_536)
-def overtaken(v1: int, v2: int, m: int, a: float) -> float:
-    """Return the chance that a leader of v1 votes does not stay ahead of v2 after m more.
-
-    That is the sum of the lost terms of the formula of `fhpc`, each from the one before:
-    t(k+1) / t(k) = (m - k) (v1 + a + k) / ((k + 1) (v2 + a + m - k - 1)).
-    """
-    term = _log_beta(v1 + a, v2 + a + m) - _log_beta(v1 + a, v2 + a)
-    lost = 0.0
-    for k in range((v2 + m - v1) // 2 + 1):
-        lost += exp(term)
-        if k < m:
-            term += log((m - k) * (v1 + a + k) / ((k + 1) * (v2 + a + m - k - 1)))
-    return min(lost, 1.0)
+def whole(state: VoteState) -> bool:
+    """Return whether every chain casts one whole vote, as all rules but `clinch` assume."""
+    v1, v2 = state.lead
+    return state.chain_weight == 1 and not v1 % 1 and not v2 % 1
 
 
-def _log_beta(x: float, y: float) -> float:
-    return lgamma(x) + lgamma(y) - lgamma(x + y)
-
-
-def _least(fires: Callable[[int], bool], left: int) -> int:
+def least(fires: Callable[[int], bool], left: int) -> int:
     """Return the least number of votes that fires, `left` when none does.
 
     A further vote for the leader never lowers its chance, so halving finds it.
@@ -111,7 +99,8 @@ def _least(fires: Callable[[int], bool], left: int) -> int:
     return low
 
 
-def _spent(state: VoteState) -> float | None:
+def spent(state: VoteState) -> float | None:
+    """Return the risk of a rule that has no estimate: none once no chain is left."""
     return 0.0 if state.left == 0 else None
 
 

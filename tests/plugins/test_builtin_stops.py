@@ -14,7 +14,8 @@ from votebox.plugins.builtin.dispatch import (
     launch_all,
     need_driven,
 )
-from votebox.plugins.builtin.stops import FhpcOptions, clinch, fhpc, never, overtaken
+from votebox.plugins.builtin.stops import FhpcOptions, clinch, fhpc, never
+from votebox.plugins.chances import overtaken
 
 # N, delta -> the least v1 that stops for v2 = 0, 1, 2... with n = v1 + v2.
 LEAST = {
