@@ -1,6 +1,7 @@
 """Count the votes of a solve: the recipe's votes, selects and steps behind the chains."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from votebox.plugins.calls import call, call_async, expect
@@ -20,6 +21,7 @@ class Ballot:
         self.policy: Any = thing(recipe.policy.options) if isinstance(thing, type) else thing
         self._recipe = recipe
         self._first = next(filter(self._reads_chains, recipe.after_vote), None)
+        self._most = _most(recipe.nodes[self._first]) if self._first else 1.0
 
     def running(self, ended: Sequence[Chain]) -> Tally:
         """Take the first vote that reads chains, over the chains that have ended."""
@@ -33,7 +35,8 @@ class Ballot:
     ) -> VoteState:
         """Return what stop rules see, with `ended` the chains in the order they ended.
 
-        `chain_weight` is the largest weight a chain has cast so far, at least 1.
+        `chain_weight` is the most the vote declares one chain can cast, and at least the
+        most that one has cast so far.
         """
         cast: dict[int, float] = {}
         voted: dict[int, int] = {}
@@ -46,7 +49,7 @@ class Ballot:
             planned,
             len(ended),
             tuple(c.weight for c in tally.classes),
-            max([1.0, *cast.values()]),
+            max([self._most, *cast.values()]),
             tuple(map(voted.get, ended)),
             elapsed,
         )
@@ -54,6 +57,8 @@ class Ballot:
     async def final(self, chains: Sequence[Chain], ports: Ports) -> Tally:
         """Run the nodes behind the chains, in order, and return the last one's tally."""
         values: dict[str, Any] = {}
+        records = tuple(chain.log.record() for chain in chains)
+        ports = replace(ports, chains=records, policy=self.policy)
         for name in self._recipe.after_vote:
             node = self._recipe.nodes[name]
             if node.kind == "vote":
@@ -77,6 +82,11 @@ class Ballot:
     def _reads_chains(self, name: str) -> bool:
         node = self._recipe.nodes[name]
         return node.kind == "vote" and all(p in self._recipe.per_chain for p in node.after)
+
+
+def _most(vote: Node) -> float:
+    """Return the largest weight the vote says one chain can cast."""
+    return vote.plugin.most if vote.plugin else 1.0
 
 
 def _candidates(node: Node, chains: Sequence[Chain]) -> list[Candidate]:

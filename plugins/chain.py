@@ -40,6 +40,7 @@ from votebox.plugins.programs import Programs
 from votebox.plugins.recipe import Node, Recipe
 from votebox.plugins.sampler import Reply, Sampler
 from votebox.plugins.turns import next_turn, output_turn
+from votebox.plugins.verdicts import ChainRecord
 from votebox.plugins.voting import ChainProgress
 from votebox.sandbox import Execution
 
@@ -52,11 +53,17 @@ _MOST_ASKED: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Give a step what it may use: engines by role, the sandbox, the problem."""
+    """Give a step what it may use: engines by role, the sandbox, the problem.
+
+    Behind the chains there are also `chains`, what each of them did, and `policy`, under
+    which their answers are compared.
+    """
 
     engines: Mapping[str, Engine]
     sandbox: SandboxPort | None
     problem: Problem
+    chains: tuple[ChainRecord, ...] = ()
+    policy: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,8 @@ def register_steps(register: Register) -> None:
     """Name steps of your own in the solve: kinds `step` and `select`.
 
     Both are `async (inputs, ports, options) -> value`. `inputs` maps each parent node to
-    its value, `ports` has `engines` (by role), `sandbox` and `problem`. Declare what it
+    its value, `ports` has `engines` (by role), `sandbox` and `problem`, and behind the
+    chains also `chains` (their records) and the recipe's `policy`. Declare what it
     takes and gives with `@declare(takes=(...), gives=...)`, in the kinds of value of a
     recipe: prompt, completion, programs, executions, candidates, tally. A `step` runs
     once per chain and round, or once per solve behind a vote. A `select` waits for all

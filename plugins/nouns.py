@@ -201,22 +201,21 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """Sum up how sure a model was of the tokens of its replies.
+    """Sum up how sure a model was of the `tokens` of its replies; None where nobody told.
 
-    The confidence of a token is minus the mean log-probability (natural log) of its most
-    likely alternatives (Fu et al. 2025, DeepConf): high where one stands out. `mean` is over
+    `logprob` is the mean log-probability (natural log) of the sampled tokens and `entropy`
+    the mean entropy in nats. The others are of the token confidence of DeepConf (Fu et al.
+    2025), minus the mean log-probability of a token's most likely alternatives: `mean` over
     all tokens, `tail` over the last 2048, `lowest` the least mean of 2048 tokens in a row,
-    `bottom` the mean of the lowest tenth of those means. `logprob` is the mean
-    log-probability of the sampled tokens, `entropy` the mean entropy in nats; None where
-    the engine did not tell.
+    `bottom` the mean of the lowest tenth of those means.
     """
 
     tokens: int
-    mean: float
-    tail: float
-    lowest: float
-    bottom: float
     logprob: float | None = None
+    mean: float | None = None
+    tail: float | None = None
+    lowest: float | None = None
+    bottom: float | None = None
     entropy: float | None = None
 
 

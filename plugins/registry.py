@@ -44,6 +44,9 @@ _BUILTINS: Final = (
     "integers",
     "seed",
     "votes",
+    "confident",
+    "aimo2",
+    "second_look",
     "policies",
     "stops",
     "sequential",
@@ -60,7 +63,7 @@ class Plugin:
 
     `origin` is the plugin that registered it, `version` its distribution's. `takes` and
     `gives` are the kinds of value of a step or select, `closes` the texts that can close
-    what a `code` extractor reads.
+    what a `code` extractor reads, `most` the largest weight one chain can cast in a vote.
     """
 
     kind: str
@@ -95,11 +98,20 @@ class Plugin:
         """Return the texts after which a streaming chain may hold a whole program."""
         return tuple(getattr(self.thing, "closes", ()))
 
+    @property
+    def most(self) -> float:
+        """Return the largest weight one chain can cast in this vote."""
+        return float(getattr(self.thing, "most", 1.0))
+
 
 def declare(
-    *, takes: Iterable[str] = (), gives: str = "", closes: Iterable[str] = ()
+    *,
+    takes: Iterable[str] = (),
+    gives: str = "",
+    closes: Iterable[str] = (),
+    most: float | None = None,
 ) -> Callable[[_Thing], _Thing]:
-    """Mark what a step takes and gives, or what can close a program.
+    """Mark what a step takes and gives, what can close a program, or a vote's heaviest chain.
 
     >>> @declare(takes=("completion",), gives="candidates")
     ... async def step(inputs, ports, options): ...
@@ -112,8 +124,9 @@ def declare(
             ("takes", tuple(takes)),
             ("gives", gives),
             ("closes", tuple(closes)),
+            ("most", most),
         ):
-            if value:
+            if value not in ((), "", None):
                 setattr(thing, name, value)
         return thing
 

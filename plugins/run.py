@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +11,7 @@ from votebox.plugins.ballot import Ballot
 from votebox.plugins.calls import call, expect
 from votebox.plugins.chain import Chain, Ports, SolveContext
 from votebox.plugins.events import ChainFinished, Event, SolveStarted, VoteChanged
+from votebox.plugins.metered import MeteredEngine
 from votebox.plugins.nouns import Usage
 from votebox.plugins.recipe import Recipe
 from votebox.plugins.registry import Registry
@@ -39,7 +41,10 @@ class Run:
         registry: Registry,
         events: "asyncio.Queue[Event | None] | None",
     ) -> None:
-        self._recipe, self._ports, self._registry, self._events = recipe, ports, registry, events
+        self._recipe, self._registry, self._events = recipe, registry, events
+        engines = {role: MeteredEngine(e, self._aside) for role, e in ports.engines.items()}
+        self._ports = replace(ports, engines=engines)
+        self._beside = Usage()
         self._seed = options.seed if options.seed is not None else secrets.randbits(31)
         self._planned = options.chains or recipe.chains
         self._started = monotonic()
@@ -56,7 +61,7 @@ class Run:
         self._flying: dict[asyncio.Task[None], Chain] = {}
         self._context = SolveContext(
             recipe=recipe,
-            ports=ports,
+            ports=self._ports,
             samplers=self._samplers,
             planned=self._planned,
             rounds=options.rounds or recipe.rounds,
@@ -78,7 +83,12 @@ class Run:
         # A chain cut off by the clock may have answered already; one cut off by the
         # stop rule must not move the vote that was decided without it.
         heard = self._chains if why in _CUT_SHORT else self._ended
-        return self._conclude(await self._ballot.final(heard, self._ports), why)
+        try:
+            async with asyncio.timeout(self._left()):
+                tally = await self._ballot.final(heard, self._ports)
+        except TimeoutError:  # a step behind the vote was too slow: the vote itself stands
+            return self._conclude(self._ballot.running(heard), "deadline")
+        return self._conclude(tally, why)
 
     async def aclose(self, ended: str = "aborted") -> None:
         """End all chains still running, in the engine and in the sandbox; may be repeated."""
@@ -120,13 +130,10 @@ class Run:
 
     async def _wait(self) -> StopReason | None:
         """Wait until a chain ends; return deadline or budget when that comes first."""
-        left: float | None = None
-        if self._deadline_s is not None:
-            left = max(0.0, self._started + self._deadline_s - monotonic())
         broke = asyncio.create_task(self._broke.wait())
         try:
             done, _ = await asyncio.wait(
-                {*self._flying, broke}, timeout=left, return_when=asyncio.FIRST_COMPLETED
+                {*self._flying, broke}, timeout=self._left(), return_when=asyncio.FIRST_COMPLETED
             )
         finally:
             broke.cancel()
@@ -138,6 +145,12 @@ class Run:
         if broke in done and len(self._ended) < self._planned:
             return "budget"
         return None if done else "deadline"
+
+    def _left(self) -> float | None:
+        """Return the seconds until the deadline, None where there is none."""
+        if self._deadline_s is None:
+            return None
+        return max(0.0, self._started + self._deadline_s - monotonic())
 
     def _elapsed(self) -> float:
         """Return the part of the deadline that is over."""
@@ -160,7 +173,7 @@ class Run:
             stopped_by=str(self._recipe.stop) if why == "consensus" else None,
             votes=tally.classes,
             confidence=tally.share,
-            usage=sum((record.usage for record in records), Usage()),
+            usage=sum((record.usage for record in records), self._beside),
             chains=records,
             rejected=tally.rejected,
             recipe=self._recipe.name,
@@ -199,6 +212,11 @@ class Run:
     def _emit(self, event: Event) -> None:
         if self._events is not None:
             self._events.put_nowait(event)
+
+    def _aside(self, usage: Usage) -> None:
+        """Count what a step asked of an engine."""
+        self._beside += usage
+        self._spend(usage.total_tokens)
 
     def _spend(self, tokens: int) -> None:
         self._spent += tokens

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import inf
 from typing import Final
 
 from votebox.plugins import (
@@ -19,6 +20,7 @@ from votebox.plugins import (
     Reading,
     Register,
     Tally,
+    declare,
     hookimpl,
 )
 from votebox.plugins.answers import Policy, canonical, show
@@ -151,6 +153,7 @@ class SeedPolicy:
         return value
 
 
+@declare(most=inf)
 def vote(candidates: Sequence[Candidate], policy: Policy, options: None = None) -> Tally:
     """Let every candidate vote, several of a chain too; the result is modulo 1000."""
     tally = count(candidates, policy, lambda _: 1.0)
