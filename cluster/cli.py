@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from votebox.cluster import app_commands, look_commands, sandbox_commands
+from votebox.cluster import app_commands, look_commands, sandbox_commands, try_commands
 from votebox.cluster.errors import INTERRUPTED, CliError
 from votebox.cluster.solve import solve
 from votebox.cluster.text import one_line
@@ -37,6 +37,7 @@ app.command()(app_commands.up)
 app.command()(app_commands.down)
 app.command()(app_commands.status)
 app.command()(look_commands.plugins)
+app.command("try")(try_commands.try_plugin)
 app.add_typer(recipes, name="recipes")
 recipes.command("list")(look_commands.recipes_list)
 recipes.command("show")(look_commands.recipes_show)

@@ -72,4 +72,8 @@ def _cost(verdict: Mapping[str, Any]) -> str:
     ]
     if verdict["stopped_by"]:
         parts.insert(1, f"stopped by {verdict['stopped_by']}")
+    if verdict["finished"] < verdict["planned"]:
+        parts[-4] += f" (about {verdict['tokens_saved']:,} saved)"
+        if verdict["flip_chance"] is not None:
+            parts.insert(1, f"{verdict['flip_chance']:.1%} that all chains would differ")
     return one_line(" · ".join(parts))

@@ -23,7 +23,7 @@ from votebox.plugins.registry import Plugin, Registry, nearest
 from votebox.plugins.turns import SandboxOptions
 from votebox.sandbox import LimitError, Limits
 
-__all__ = ["Budget", "Node", "Recipe", "Use", "load_recipe"]
+__all__ = ["Budget", "Node", "Recipe", "Use", "bind", "load_recipe"]
 
 _ROLE: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
@@ -179,6 +179,15 @@ def load_recipe(source: str | Path | Mapping[str, Any], registry: Registry) -> R
         except (ValueError, RecursionError) as e:  # TOMLDecodeError is a ValueError
             raise RecipeError(label, "", f"is not valid TOML: {e}", "mend the line it names") from e
     return _Loader(str(data.get("name", label)), registry).load(data, text)
+
+
+def bind(plugin: Plugin, table: Mapping[str, Any], registry: Registry) -> Use:
+    """Bind a plugin to options given as a table, checked as in a recipe.
+
+    Raises:
+        RecipeError: an option is unknown or does not fit; `problem` and `fix` tell.
+    """
+    return Use(plugin, _Loader(plugin.use, registry)._options("", plugin.options, table))  # noqa: SLF001 - its own module
 
 
 def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from votebox.plugins.ballot import Ballot
 from votebox.plugins.calls import call, expect
 from votebox.plugins.chain import Chain, Ports, SolveContext
+from votebox.plugins.chances import overtaken
 from votebox.plugins.events import ChainFinished, Event, SolveStarted, VoteChanged
 from votebox.plugins.metered import MeteredEngine
 from votebox.plugins.nouns import Usage
@@ -45,6 +46,7 @@ class Run:
         engines = {role: MeteredEngine(e, self._aside) for role, e in ports.engines.items()}
         self._ports = replace(ports, engines=engines)
         self._beside = Usage()
+        self._tally, self._counted = Tally(), 0
         self._seed = options.seed if options.seed is not None else secrets.randbits(31)
         self._planned = options.chains or recipe.chains
         self._started = monotonic()
@@ -103,13 +105,11 @@ class Run:
 
     async def _drive(self) -> StopReason:
         while True:
-            tally = self._ballot.running(self._ended)
-            ended = [chain.log.index for chain in self._ended]
-            state = self._ballot.state(tally, self._planned, ended, self._elapsed())
+            state = self._state()
             rule = self._recipe.stop
             advice = expect(rule.plugin, call(rule.plugin, rule.options, state), Advice)
             if self._ended:
-                votes = tuple((c.answer, c.weight) for c in tally.classes)
+                votes = tuple((c.answer, c.weight) for c in self._tally.classes)
                 self._emit(VoteChanged(votes, state.finished, state.planned, advice.need))
             if state.left <= 0:
                 return "exhausted"
@@ -119,6 +119,14 @@ class Run:
             cut_short = await self._wait()
             if cut_short is not None:
                 return cut_short
+
+    def _state(self) -> VoteState:
+        """Take the vote of the chains that have ended, and return where it stands."""
+        if self._counted != len(self._ended):
+            self._tally = self._ballot.running(self._ended)
+            self._counted = len(self._ended)
+        ended = [chain.log.index for chain in self._ended]
+        return self._ballot.state(self._tally, self._planned, ended, self._elapsed())
 
     def _launch(self, state: VoteState, advice: Advice) -> None:
         use, flying = self._recipe.dispatch, len(self._flying)
@@ -154,8 +162,8 @@ class Run:
 
     def _elapsed(self) -> float:
         """Return the part of the deadline that is over."""
-        if self._deadline_s is None:
-            return 0.0
+        if not self._deadline_s:
+            return 0.0 if self._deadline_s is None else 1.0
         return (monotonic() - self._started) / self._deadline_s
 
     def _report(self, chain: Chain) -> None:
@@ -181,9 +189,29 @@ class Run:
             seed=self._seed,
             wall_s=monotonic() - self._started,
             problem_id=self._ports.problem.id,
+            planned=self._planned,
+            finished=len(self._ended),
+            flip_chance=self._flip_chance(),
+            tokens_saved=self._saved(records),
         )
         self._registry.observe("verdict_reached", problem=self._ports.problem, verdict=verdict)
         return verdict
+
+    def _flip_chance(self) -> float | None:
+        """Return the chance that all planned chains would have elected another answer."""
+        state = self._state()
+        v1, v2 = state.lead
+        if v1 < 1 or state.chain_weight != 1 or v1 % 1 or v2 % 1:
+            return None
+        return overtaken(int(v1), int(v2), state.left) if state.left else 0.0
+
+    def _saved(self, records: Sequence[ChainRecord]) -> int:
+        """Return the completion tokens not spent, as far as the finished chains tell."""
+        spent = sum(record.usage.completion_tokens for record in records)
+        finished = [chain.log.record().usage.completion_tokens for chain in self._ended]
+        if not finished:
+            return 0
+        return max(0, round(sum(finished) / len(finished) * self._planned) - spent)
 
     def _answer(
         self, tally: Tally, why: StopReason, records: Sequence[ChainRecord]

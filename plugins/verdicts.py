@@ -70,7 +70,11 @@ class Verdict:
 
     `answer` None means it abstained and `reason` says why. `confidence` is the leader's
     share of the votes cast. `stopped_by` is the stop rule and its value when it ended
-    the solve, else None. `wall_s` is from the call to the verdict.
+    the solve, else None. Of `planned` chains `finished` ended by themselves. `flip_chance`
+    is the chance that all of them would have elected another answer (chances.overtaken;
+    None where nobody voted or chains weigh differently). `tokens_saved` estimates the
+    completion tokens not spent: what `planned` chains as long as those that finished would
+    have taken, less what was spent. `wall_s` is from the call to the verdict.
     """
 
     answer: str | None
@@ -87,6 +91,10 @@ class Verdict:
     seed: int = 0
     wall_s: float = 0.0
     problem_id: str = ""
+    planned: int = 0
+    finished: int = 0
+    flip_chance: float | None = None
+    tokens_saved: int = 0
 
     @property
     def abstained(self) -> bool:

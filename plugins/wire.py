@@ -29,7 +29,8 @@ def verdict_to_wire(verdict: Verdict) -> dict[str, Any]:
 
     Keys: answer (text or None), reason, stop_reason, stopped_by, abstained, confidence,
     votes (answer, weight, chains, members), contributions, chains, usage, recipe,
-    recipe_hash, seed, wall_s (seconds), problem_id.
+    recipe_hash, seed, wall_s (seconds), problem_id, planned, finished, flip_chance,
+    tokens_saved.
     """
     return {
         "answer": verdict.answer,
@@ -48,6 +49,10 @@ def verdict_to_wire(verdict: Verdict) -> dict[str, Any]:
         "seed": verdict.seed,
         "wall_s": round(verdict.wall_s, 3),
         "problem_id": verdict.problem_id,
+        "planned": verdict.planned,
+        "finished": verdict.finished,
+        "flip_chance": verdict.flip_chance,
+        "tokens_saved": verdict.tokens_saved,
     }
 
 

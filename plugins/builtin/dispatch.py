@@ -1,4 +1,4 @@
-"""Choose how many chains to keep in flight: `dispatch:all`, `fixed` and `need-driven`.
+"""Choose how many chains to keep in flight: `dispatch:all`, `fixed`, `need-driven`, `batch-greedy`.
 
 A dispatcher sees where the vote stands and what the stop rule still needs. More chains
 at once answer sooner; fewer waste less when the rule fires.
@@ -50,9 +50,29 @@ def need_driven(
     return min(max(wanted, 1), state.left)
 
 
+@dataclass(frozen=True, slots=True)
+class BatchGreedyOptions:
+    """Set how many chains each question gets before questions compete."""
+
+    first: Annotated[int, Field(ge=1, le=4096)] = 3
+
+
+def batch_greedy(
+    state: VoteState, advice: Advice, in_flight: int, options: BatchGreedyOptions
+) -> int:
+    """Keep `first` chains in flight until so many have ended, then one.
+
+    For questions that share a budget: each gets `first` chains, and the next chain then
+    always goes to the question of highest `chances.urgency`. A solve on its own has nobody
+    to compete with and goes on one by one until its stop rule fires.
+    """
+    return min(max(options.first - state.finished, 1), state.left)
+
+
 @hookimpl
 def register_stops(register: Register) -> None:
     """Register the dispatchers."""
     register("dispatch:all", launch_all)
     register("dispatch:fixed", fixed, options=FixedOptions)
     register("dispatch:need-driven", need_driven, options=NeedDrivenOptions)
+    register("dispatch:batch-greedy", batch_greedy, options=BatchGreedyOptions)

@@ -42,13 +42,15 @@ def weighted(candidates: Sequence[Candidate], policy: Policy, options: VoteOptio
 def code_over_box(candidates: Sequence[Candidate], policy: Policy, options: VoteOptions) -> Tally:
     """Elect the answer of most chains, a chain's program speaking before its box.
 
-    A chain votes with the last answer a program of its printed and the policy admits, and
-    with its last word only where there is none.
+    A chain votes with the last answer a program of its printed and the policy admits; where
+    there is none, with the last it wrote itself.
     """
     printed = [c for c in candidates if _ran(c) and key(c.answer, policy) is not None]
     spoke = {c.chain for c in printed}
-    others = (c for c in candidates if c.chain not in spoke)
-    voters = [*last_words(printed, options.prefer), *last_words(others, options.prefer)]
+    boxed = [c for c in candidates if not _ran(c) and c.chain not in spoke]
+    spoke |= {c.chain for c in boxed}
+    silent = [c for c in candidates if c.chain not in spoke]
+    voters = [w for said in (printed, boxed, silent) for w in last_words(said, options.prefer)]
     return count(sorted(voters, key=lambda c: c.chain), policy, lambda _: 1.0)
 
 

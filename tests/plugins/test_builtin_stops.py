@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from votebox.plugins import VoteState
 from votebox.plugins.builtin.dispatch import (
+    BatchGreedyOptions,
     FixedOptions,
     NeedDrivenOptions,
+    batch_greedy,
     fixed,
     launch_all,
     need_driven,
@@ -136,6 +138,8 @@ def test_dispatchers_keep_their_number_in_flight() -> None:
     assert need_driven(start, advice, 0, NeedDrivenOptions(1)) == 4
     assert need_driven(start, advice, 0, NeedDrivenOptions(3)) == 12
     assert need_driven(start, advice, 0, NeedDrivenOptions(1.1)) == 5
+    greedy = [batch_greedy(state(40, n, 0), advice, 0, BatchGreedyOptions()) for n in range(5)]
+    assert greedy == [3, 2, 1, 1, 1]
 
 
 @given(STATES, st.integers(0, 64), st.floats(1, 10))
@@ -148,5 +152,6 @@ def test_no_dispatcher_asks_for_more_than_is_left(
         launch_all(where, advice, in_flight),
         fixed(where, advice, in_flight, FixedOptions()),
         need_driven(where, advice, in_flight, NeedDrivenOptions(slack)),
+        batch_greedy(where, advice, in_flight, BatchGreedyOptions(7)),
     ):
         assert min(1, where.left) <= wanted <= where.left

@@ -38,6 +38,7 @@ from votebox.plugins import (
     load_recipe,
     verdict_to_wire,
 )
+from votebox.plugins.chances import overtaken
 
 REGISTRY = registry()
 QUESTION = Problem("What is 6 times 7?")
@@ -134,6 +135,47 @@ async def test_the_stop_rule_ends_the_solve_and_aborts_the_losers() -> None:
     assert [c.ended for c in verdict.chains] == ["answered", "answered", "answered", "aborted"]
     assert len(engine.aborted) == 1
     assert verdict.usage.aborted_tokens == verdict.chains[3].usage.completion_tokens
+
+
+async def test_the_verdict_says_what_stopping_saved_and_risked() -> None:
+    slow = Recorded("a very long chain of thought " * 50, pause_s=0.01)
+    engine = replies("it is 42", "it is 42", slow)
+    recipe = small(stop='[stop]\nuse = "stop:lead"\nvotes = 2')
+    verdict = await solved(engine, recipe, chains=12)
+    votes = int(verdict.votes[0].weight)
+    assert (verdict.planned, verdict.finished) == (12, votes)
+    assert 2 <= votes <= 8
+    assert verdict.stopped_by == "lead:2"
+    assert verdict.flip_chance == pytest.approx(overtaken(votes, 0, 12 - votes))
+    told = [c.usage.completion_tokens for c in verdict.chains if c.ended == "answered"]
+    saved = max(0, round(12 * sum(told) / votes) - verdict.usage.completion_tokens)
+    assert verdict.tokens_saved == saved > 0
+    whole = await solved(replies("it is 42", "it is 41"))
+    assert (whole.finished, whole.flip_chance, whole.tokens_saved) == (4, 0.0, 0)
+    nobody = await solved(replies("no idea"))
+    assert nobody.flip_chance is None
+
+
+async def test_a_slow_step_behind_the_vote_leaves_the_vote_at_the_deadline() -> None:
+    @declare(takes=("tally",), gives="tally")
+    async def ponder(inputs: Any, ports: Any, options: None = None) -> Tally:
+        await asyncio.sleep(60)
+        return Tally()
+
+    known = registry(plugin(register_steps=lambda register: register("step:ponder", ponder)))
+    recipe = load_recipe(
+        toml(
+            tail="""
+            [nodes.ponder]
+            use = "step:ponder"
+            after = ["elect"]
+            """
+        ),
+        known,
+    )
+    solver = Solver(replies("it is 42"), None, known)
+    verdict = await solver.solve(QUESTION, recipe, SolveOptions(seed=1, deadline_s=0.3))
+    assert (verdict.answer, verdict.stop_reason, verdict.votes[0].weight) == ("42", "deadline", 4)
 
 
 async def test_the_dispatcher_bounds_the_chains_in_flight() -> None:
