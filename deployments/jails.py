@@ -58,6 +58,11 @@ class _Metrics:
         self.running = metrics.Gauge(
             "votebox_sandbox_running", "Programs that run or wait on this replica."
         )
+        self.pool = metrics.Gauge(
+            "votebox_sandbox_pool",
+            "State of this replica's pool: workers, running, sessions, servers, server_runs.",
+            ("state",),
+        )
 
 
 @serve.deployment(
@@ -117,6 +122,12 @@ class Jails:
         """Return how many programs this replica runs or queues."""
         return self._running
 
+    async def pool(self) -> dict[str, int]:
+        """Return the state of this replica's pool, as Sandbox.pool."""
+        return self._sandbox.pool
+
     def _count(self, change: int) -> None:
         self._running += change
         self._metrics.running.set(self._running)
+        for state, number in self._sandbox.pool.items():
+            self._metrics.pool.set(number, tags={"state": state})

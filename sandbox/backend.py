@@ -46,6 +46,9 @@ class Backend(Protocol):
     def suspect(self) -> None:
         """Start afresh with the next program: something odd was seen."""
 
+    def pool(self) -> Mapping[str, int]:
+        """Return what it keeps between programs, in numbers by name."""
+
     async def aclose(self) -> None:
         """Wait until nothing of any program is left."""
 
@@ -216,6 +219,10 @@ class KeepsNothing:
 
     def suspect(self) -> None:
         """Do nothing: each program starts afresh."""
+
+    def pool(self) -> Mapping[str, int]:
+        """Return nothing."""
+        return {}
 
 
 @contextmanager

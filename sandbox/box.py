@@ -96,6 +96,17 @@ class Sandbox:
         self._closed = False
 
     @property
+    def pool(self) -> dict[str, int]:
+        """Return the state of the pool, in numbers by name.
+
+        `workers` programs can run at once and `running` do; a fork server also tells its
+        live `sessions`, the `servers` started so far, and `server_runs`, the programs of the
+        current one.
+        """
+        kept = self._backend.pool() if self._backend else {}
+        return {"workers": self._workers, "running": len(self._running), **kept}
+
+    @property
     def isolation(self) -> str:
         """Name the walls programs run behind, as Execution does; start first."""
         if self._backend is None:

@@ -62,6 +62,7 @@ class ForkBackend:
             cgroups.sweep()
         self._groups = Groups(cgroups, 2 * spares) if cgroups else None
         self._server: ForkServer | None = None
+        self._servers = 0
         self._starting = asyncio.Lock()
         self._closed = False
         self._endings = Endings()
@@ -99,6 +100,14 @@ class ForkBackend:
         """Replace the server at the next program."""
         if self._server is not None:
             self._server.stale = True
+
+    def pool(self) -> dict[str, int]:
+        """Count live sessions, servers started so far, and programs of the current server."""
+        return {
+            "sessions": len(self._sessions),
+            "servers": self._servers,
+            "server_runs": self._server.runs if self._server else 0,
+        }
 
     async def aclose(self) -> None:
         """Wait until nothing of any program is left."""
@@ -154,6 +163,7 @@ class ForkBackend:
             if old is not None:
                 self._retire(old)
             self._server = fresh
+            self._servers += 1
             return fresh
 
     def _retire(self, serving: ForkServer) -> None:

@@ -60,6 +60,9 @@ class Sessions:
         self._waiting: dict[str, int] = {}
         self._lost: OrderedDict[str, None] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._live)
+
     async def run(self, name: str, job: Job, isolation: str) -> Execution:
         """Run one cell; cells of one session run one after the other."""
         lock = self._locks.setdefault(name, asyncio.Lock())

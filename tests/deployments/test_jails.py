@@ -74,7 +74,7 @@ async def test_files_and_echo_go_through(box: Any) -> None:
     assert execution.isolation.startswith("nsjail+fork")
 
 
-async def test_a_session_keeps_its_replica_while_others_scale(box: Any) -> None:
+async def test_a_session_keeps_its_replica_while_others_scale(box: Any, jails: Any) -> None:
     assert (await box.run("x = 1", session="s")).session == "new"
     for _ in range(3):
         kept, other = await asyncio.gather(
@@ -82,6 +82,8 @@ async def test_a_session_keeps_its_replica_while_others_scale(box: Any) -> None:
         )
         assert other.stdout == "False\n"
         assert kept.session == "kept"
+    pool = await jails.pool.remote()
+    assert (pool["workers"], pool["sessions"], pool["servers"]) == (1, 1, 1)
     assert await box.end_session("s")
     assert not await box.end_session("s")
     assert (await box.run("1", session="s")).session == "new"

@@ -278,3 +278,16 @@ async def test_a_full_scratch_space_or_another_directory_keeps_the_session(
     await box.run("import os\nos.remove('f'); os.mkdir('d'); os.chdir('/')", session=name)
     kept = await box.run("print(x, os.getcwd())", session=name, files={"g": "1"}, collect=("g",))
     assert (kept.stdout, kept.files) == ("1 /box\n", {"g": b"1"})
+
+
+async def test_the_pool_counts_sessions_and_servers() -> None:
+    async with Sandbox(workers=2, backend="fork", preload=()) as box:
+        assert box.pool["sessions"] == 0
+        await box.run("x = 1", session="a")
+        await box.run("x = 1", session="b")
+        assert (box.pool["workers"], box.pool["running"], box.pool["sessions"]) == (2, 0, 2)
+        await box.end_session("a")
+        assert box.pool["sessions"] == 1
+        runs = box.pool["server_runs"]
+        await box.run("1")
+        assert (box.pool["server_runs"], box.pool["servers"]) == (runs + 1, 1)
