@@ -12,7 +12,9 @@ from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from votebox.plugins.arithmetic import evaluate
-from votebox.plugins.notation import MAX_CHARS, clean, plain, quantity
+from votebox.plugins.equivalence import alike
+from votebox.plugins.expressions import Shape, equation, expression, read
+from votebox.plugins.notation import MAX_CHARS, clean, quantity
 
 __all__ = ["Key", "Policy", "canonical", "equivalent", "key", "show"]
 
@@ -67,9 +69,12 @@ def canonical(text: str) -> Fraction | None:
 
 def key(text: str, policy: Policy) -> Key | None:
     """Return what `policy` has the answer `text` vote for, None when it has no vote."""
-    value: Key | None = canonical(text)
-    if value is None and getattr(policy, "expressions", False):
-        value = plain(text) or None
+    value: Key | None
+    if getattr(policy, "expressions", False):
+        value = _number(text)
+        value = expression(text) if value is None else value
+    else:
+        value = canonical(text)
     return None if value is None else policy.admit(value)
 
 
@@ -81,17 +86,28 @@ def show(value: Key) -> str:
 def equivalent(a: str, b: str) -> bool | None:
     r"""Return whether two answers are equal as mathematics, None when undecided.
 
-    Two rationals are compared exactly and that is final; other texts are equal when they
-    are the same but for spacing and delimiters, and undecided otherwise.
+    Two rationals are compared exactly and that is final. Sets, tuples, intervals and
+    matrices are compared by their elements, words and choice letters by their text,
+    constants and polynomials by an exact normal form. Symmetric, pure and bounded; what is
+    left is for the judge (judge.py) to ask.
 
     >>> equivalent("0.5", "\\frac12"), equivalent("2", "3"), equivalent("x", "y")
     (True, False, None)
+    >>> equivalent("\\frac{1}{\\sqrt2}", "\\frac{\\sqrt2}{2}"), equivalent("(1, 2)", "(2, 1)")
+    (True, False)
     """
-    first, second = canonical(a), canonical(b)
-    if first is not None and second is not None:
-        return first == second
-    written = plain(a)
-    return True if written and first is second and written == plain(b) else None
+    first, second = _shape(a), _shape(b)
+    return None if first is None or second is None else alike(first, second)
+
+
+def _number(text: str) -> Fraction | None:
+    """Return the rational `text` states, None also for an equation: 2x+3y=5 is not 5."""
+    return None if equation(text) else canonical(text)
+
+
+def _shape(text: str) -> Shape | None:
+    value = _number(text)
+    return read(text) if value is None else Shape("number", text=str(value), value=value)
 
 
 @lru_cache(maxsize=4096)  # a vote reads every answer again whenever a chain ends

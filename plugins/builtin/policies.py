@@ -1,6 +1,7 @@
 """Say which answers may vote, and as what: the policies of the default recipes.
 
-A policy is made with its options and asked about exact rationals. `admit` maps one to
+A policy is made with its options and asked about exact rationals, and with
+`expressions = True` also about the keys of other answers. `admit` maps one to
 the value it votes for, or to None; `order` breaks ties, the larger first; `fallback`
 is the answer when nobody voted and `late` the one past the deadline, None to abstain.
 """
@@ -8,6 +9,7 @@ is the answer when nobody voted and `late` the one past the deadline, None to ab
 from fractions import Fraction
 
 from votebox.plugins import Register, hookimpl
+from votebox.plugins.answers import Key
 
 
 class Rational:
@@ -54,6 +56,25 @@ class Aimo3(AnyInt):
         return whole if whole is not None and 0 <= whole <= 99_999 else None
 
 
+class Expr:
+    """Admit every answer: rationals, and expressions by their key; ties go to the first seen."""
+
+    expressions = True
+    fallback: str | None = None
+    late: str | None = None
+
+    def __init__(self, options: None = None) -> None:
+        """Take no options."""
+
+    def admit(self, canonical: Key) -> Key:
+        """Return `canonical`: every key has a vote."""
+        return canonical
+
+    def order(self, value: Key) -> int:
+        """Return the same for all values, so that the first seen stays first."""
+        return 0
+
+
 @hookimpl
 def register_votes(register: Register) -> None:
     """Register the policies."""
@@ -61,3 +82,4 @@ def register_votes(register: Register) -> None:
     register("policy:any-int", AnyInt)
     register("policy:aimo2", Aimo2)
     register("policy:aimo3", Aimo3)
+    register("policy:expr", Expr)
