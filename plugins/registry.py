@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import pluggy
 
@@ -94,11 +94,25 @@ class Plugin:
         """Return the texts after which a streaming chain may hold a whole program."""
         return tuple(getattr(self.thing, "closes", ()))
 
+    @property
+    def looks_at(self) -> str:
+        """Return "lead" for a rule that needs no more of a VoteState than its lead."""
+        return str(getattr(self.thing, "looks_at", ""))
+
 
 def declare(
-    *, takes: Iterable[str] = (), gives: str = "", closes: Iterable[str] = ()
+    *,
+    takes: Iterable[str] = (),
+    gives: str = "",
+    closes: Iterable[str] = (),
+    looks_at: Literal["lead", ""] = "",
 ) -> Callable[[_Thing], _Thing]:
-    """Mark what a step takes and gives, or what can close a program.
+    """Mark what a step takes and gives, what can close a program, what a rule looks at.
+
+    A stop rule or dispatcher that looks at the "lead" decides by `planned`, `finished`,
+    the two largest of `counts` and `chain_weight` (and the Advice and the number in
+    flight), never by `order` or a third class. A what-if then asks it once for each such
+    state instead of once for each course of a vote.
 
     >>> @declare(takes=("completion",), gives="candidates")
     ... async def step(inputs, ports, options): ...
@@ -111,6 +125,7 @@ def declare(
             ("takes", tuple(takes)),
             ("gives", gives),
             ("closes", tuple(closes)),
+            ("looks_at", looks_at),
         ):
             if value:
                 setattr(thing, name, value)
