@@ -150,7 +150,9 @@ def _batch(text: str, value: str) -> "Callable[[Trials], Outcome]":
         fix = f"write {_BATCH}:8 for 8 chains a question on average"
         raise BadUsage(f"--dispatch {text!r} names no average", fix) from e
     if not FIRST_CHAINS <= average < float("inf"):
-        raise BadUsage(f"--dispatch {text!r} cannot average {value}", f"give {FIRST_CHAINS} or more")
+        raise BadUsage(
+            f"--dispatch {text!r} cannot average {value}", f"give {FIRST_CHAINS} or more"
+        )
     return lambda trials: share_budget(trials, average)
 
 

@@ -19,11 +19,15 @@ __all__ = ["as_json", "write_report"]
 
 _DIGITS: Final = 6
 _MOST_PAIRS: Final = 12
+_WIDE: Final = 124
+_LEGEND: Final = (
+    "*  on the Pareto front of accuracy, tokens saved and makespan",
+    "makespan: of launching all chains at once, decoded at the same speed",
+    "[]: 95 %, bootstrap over problems; change: paired with the full vote",
+)
 
 
-def as_json(
-    report: "Report", audit: "Audit | None", notes: Sequence[str], stream: TextIO
-) -> None:
+def as_json(report: "Report", audit: "Audit | None", notes: Sequence[str], stream: TextIO) -> None:
     """Write everything as one object; numbers have six decimals."""
     whole = {**asdict(report), "notes": list(notes)}
     if audit is not None:
@@ -34,17 +38,16 @@ def as_json(
 def write_report(report: "Report", audit: "Audit | None", stream: TextIO) -> None:
     """Write the table of rules, the best first, and the audit."""
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
+    # A file has no width; a narrow terminal gets no intervals rather than cut numbers.
+    wide = not console.is_terminal or console.width >= _WIDE
+    if wide:
+        console.width = max(console.width, _WIDE)
     console.print(Text(_head(report)), soft_wrap=True)
     console.print()
-    console.print(_lines(report))
+    console.print(_lines(report, wide=wide))
     console.print()
-    console.print(
-        Text(
-            "* on the Pareto front of accuracy, tokens and makespan · makespan: all chains"
-            " launched at once = 1 · intervals: 95 %, bootstrap over problems",
-            style="dim",
-        )
-    )
+    for text in _LEGEND[: 3 if wide else 2]:
+        console.print(Text(text, style="dim"), soft_wrap=True)
     if audit is not None:
         console.print()
         _write_audit(audit, console)
@@ -61,31 +64,35 @@ def _head(report: "Report") -> str:
     )
 
 
-def _lines(report: "Report") -> Table:
+def _lines(report: "Report", *, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("", "stop", "dispatch"):
         table.add_column(name, no_wrap=True)
-    for name in ("accuracy", "change, points", "same answer", "samples", "tokens saved", "makespan"):
+    for name in ("accuracy", "change", "same answer", "samples", "saved", "makespan"):
         table.add_column(name, justify="right", no_wrap=True)
     for line in report.lines:
         style = "" if line.front else "dim"
         cells = ("*" if line.front else "", one_line(line.stop, 40), one_line(line.dispatch, 40))
-        table.add_row(*(Text(cell, style=style) for cell in (*cells, *_numbers(line))))
+        table.add_row(*(Text(cell, style=style) for cell in (*cells, *_numbers(line, wide=wide))))
     return table
 
 
-def _numbers(line: "Line") -> tuple[str, ...]:
+def _numbers(line: "Line", *, wide: bool) -> tuple[str, ...]:
     change, saved = line.accuracy_delta, line.tokens_saved
     return (
         _percent(line.accuracy) if line.accuracy else "-",
-        f"{100 * change.value:+.2f} [{100 * change.low:+.2f}, {100 * change.high:+.2f}]"
-        if change
-        else "-",
+        _points(change, wide=wide) if change else "-",
         _percent(line.agreement),
         f"{line.samples:.2f}",
-        f"{100 * saved.value:.1f} % [{100 * saved.low:.0f}, {100 * saved.high:.0f}]",
+        f"{100 * saved.value:.1f} %"
+        + (f" [{100 * saved.low:.1f}, {100 * saved.high:.1f}]" if wide else ""),
         f"{line.makespan.value:.2f}" if line.makespan else "-",
     )
+
+
+def _points(change: "Estimate", *, wide: bool) -> str:
+    interval = f" [{100 * change.low:+.2f}, {100 * change.high:+.2f}]" if wide else ""
+    return f"{100 * change.value:+.2f}{interval}"
 
 
 def _write_audit(audit: "Audit", console: Console) -> None:
@@ -123,7 +130,9 @@ def _write_audit(audit: "Audit", console: Console) -> None:
             console.print(Text(f"{rho:5.2f}  {names}", style="dim"))
         rest = len(known) - _MOST_PAIRS
         if rest > 0:
-            console.print(Text(f"and {rest} pairs that go together more; --json has all", style="dim"))
+            console.print(
+                Text(f"and {rest} pairs that go together more; --json has all", style="dim")
+            )
 
 
 def _percent(estimate: "Estimate") -> str:

@@ -70,9 +70,7 @@ def share_budget(
 class _Pool:
     """Hold the questions of all trials: arrays of (orders, questions)."""
 
-    def __init__(
-        self, trials: Trials, planned: Ints, worth: Callable[[VoteState], float]
-    ) -> None:
+    def __init__(self, trials: Trials, planned: Ints, worth: Callable[[VoteState], float]) -> None:
         questions = len(planned)
         self.orders = len(trials) // questions
         self._trials, self._planned, self._ask = trials, planned, worth
@@ -98,7 +96,9 @@ class _Pool:
         top = np.sort(self._counts[order, question], axis=1)[:, -2:]
         v2 = top[:, 0] if top.shape[1] > 1 else np.zeros(len(top), dtype=np.int64)
         columns = (self._planned[question], self._ended[order, question], top[:, -1], v2)
-        return np.array([self._look(*cell) for cell in zip(*(c.tolist() for c in columns), strict=True)])
+        return np.array(
+            [self._look(*cell) for cell in zip(*(c.tolist() for c in columns), strict=True)]
+        )
 
     def _look(self, planned: int, ended: int, v1: int, v2: int) -> float:
         if ended == planned:

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from votebox.plugins.whatif import Experiment, Floats, Ints, Outcome, Trials, draw, full_vote
+from votebox.plugins.whatif import Experiment, Floats, Outcome, Trials, draw, full_vote
 
 __all__ = ["Estimate", "GroupLine", "Line", "Plan", "Report", "compare"]
 
@@ -191,7 +191,9 @@ class _Clusters:
     def accuracy(self, right: Floats) -> Estimate | None:
         """Return how often the answer is right, over the trials whose reference is known."""
         known = ~np.isnan(right)
-        return self._ratio(np.where(known, right, 0.0), known.astype(float)) if known.any() else None
+        return (
+            self._ratio(np.where(known, right, 0.0), known.astype(float)) if known.any() else None
+        )
 
     def _group_lines(self, got: _Measured, full: _Measured, agree: Floats) -> Iterator[GroupLine]:
         for number, name in enumerate(self._groups):
@@ -229,7 +231,8 @@ class _Clusters:
         return float(np.sqrt(size / (size - 1) * (rest**2).sum()) / below.sum())
 
     def _sums(self, values: Floats) -> Floats:
-        return np.bincount(self._problem, values, self._resampled.shape[1])
+        sums = np.bincount(self._problem, values, self._resampled.shape[1])
+        return sums.astype(np.float64)
 
 
 def _with_front(lines: Sequence[Line]) -> Iterator[Line]:
