@@ -17,6 +17,7 @@ from votebox.cluster import app_commands, look_commands, sandbox_commands, try_c
 from votebox.cluster.errors import INTERRUPTED, CliError
 from votebox.cluster.solve import solve
 from votebox.cluster.text import one_line
+from votebox.cluster.whatif_commands import whatif
 
 __all__ = ["app", "main", "run"]
 
@@ -45,6 +46,7 @@ recipes.command("check")(look_commands.recipes_check)
 app.add_typer(sandbox, name="sandbox")
 sandbox.command("run")(sandbox_commands.run)
 sandbox.command("bench")(sandbox_commands.bench)
+app.command()(whatif)
 app.command()(look_commands.doctor)
 
 

@@ -12,6 +12,7 @@ from votebox.plugins.errors import (
     PromptTooLong,
     RecipeError,
     SandboxError,
+    TableError,
     VoteboxError,
 )
 from votebox.plugins.events import (
@@ -102,6 +103,7 @@ __all__ = [
     "SolveStarted",
     "Solver",
     "StopReason",
+    "TableError",
     "Tally",
     "Turn",
     "Usage",

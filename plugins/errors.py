@@ -5,6 +5,7 @@
     |-- PluginError              a plugin that is broken, unknown or registered twice
     |-- RecipeError              a recipe that cannot run; names the node and the fix
     |-- ProblemError             a question that cannot be asked (ValueError)
+    |-- TableError               recorded votes that cannot be read (ValueError)
     `-- EngineError              a model that cannot answer
         |-- PromptTooLong        the prompt leaves no room in the context (ValueError)
         `-- EngineUnavailable    the engine is down, overloaded or unreachable
@@ -23,6 +24,7 @@ __all__ = [
     "PromptTooLong",
     "RecipeError",
     "SandboxError",
+    "TableError",
     "VoteboxError",
 ]
 
@@ -59,6 +61,17 @@ class ProblemError(VoteboxError, ValueError):
 
     def __str__(self) -> str:
         return self.problem + (f"; {self.fix}" if self.fix else "")
+
+
+class TableError(VoteboxError, ValueError):
+    """Report a table of recorded votes that cannot be used; `path` names it."""
+
+    def __init__(self, path: str, problem: str, fix: str = "") -> None:
+        super().__init__(path, problem, fix)
+        self.path, self.problem, self.fix = path, problem, fix
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}" + (f"; {self.fix}" if self.fix else "")
 
 
 class EngineError(VoteboxError):

@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import pluggy
 
@@ -103,6 +103,11 @@ class Plugin:
         """Return the largest weight one chain can cast in this vote."""
         return float(getattr(self.thing, "most", 1.0))
 
+    @property
+    def looks_at(self) -> str:
+        """Return "lead" for a rule that needs no more of a VoteState than its lead."""
+        return str(getattr(self.thing, "looks_at", ""))
+
 
 def declare(
     *,
@@ -110,8 +115,14 @@ def declare(
     gives: str = "",
     closes: Iterable[str] = (),
     most: float | None = None,
+    looks_at: Literal["lead", ""] = "",
 ) -> Callable[[_Thing], _Thing]:
-    """Mark what a step takes and gives, what can close a program, or a vote's heaviest chain.
+    """Mark a step's values, what can close a program, a vote's heaviest chain, a rule's view.
+
+    A stop rule or dispatcher that looks at the "lead" decides by `planned`, `finished`,
+    the two largest of `counts` and `chain_weight` (and the Advice and the number in
+    flight), never by `order` or a third class. A what-if then asks it once for each such
+    state instead of once for each course of a vote.
 
     >>> @declare(takes=("completion",), gives="candidates")
     ... async def step(inputs, ports, options): ...
@@ -125,6 +136,7 @@ def declare(
             ("gives", gives),
             ("closes", tuple(closes)),
             ("most", most),
+            ("looks_at", looks_at),
         ):
             if value not in ((), "", None):
                 setattr(thing, name, value)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from votebox.plugins import Advice, Register, VoteState, hookimpl
+from votebox.plugins import Advice, Register, VoteState, declare, hookimpl
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,19 @@ class NeedDrivenOptions:
     slack: Annotated[float, Field(ge=1, le=1000)] = 3.0
 
 
+@declare(looks_at="lead")
 def launch_all(state: VoteState, advice: Advice, in_flight: int, options: None = None) -> int:
     """Keep every chain that is left in flight."""
     return state.left
 
 
+@declare(looks_at="lead")
 def fixed(state: VoteState, advice: Advice, in_flight: int, options: FixedOptions) -> int:
     """Keep a fixed number of chains in flight."""
     return min(options.chains, state.left)
 
 
+@declare(looks_at="lead")
 def need_driven(
     state: VoteState, advice: Advice, in_flight: int, options: NeedDrivenOptions
 ) -> int:
@@ -57,6 +60,7 @@ class BatchGreedyOptions:
     first: Annotated[int, Field(ge=1, le=4096)] = 3
 
 
+@declare(looks_at="lead")
 def batch_greedy(
     state: VoteState, advice: Advice, in_flight: int, options: BatchGreedyOptions
 ) -> int:

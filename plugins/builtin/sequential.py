@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from votebox.plugins import Advice, Register, VoteState, hookimpl
+from votebox.plugins import Advice, Register, VoteState, declare, hookimpl
 from votebox.plugins.builtin.stops import clinch, least, spent, whole
 from votebox.plugins.chances import evidence, preferred
 
@@ -52,6 +52,7 @@ class RulesOptions:
     hurried_answers: Annotated[int, Field(ge=1)] = 5
 
 
+@declare(looks_at="lead")
 def asc(state: VoteState, options: AscOptions) -> Advice:
     """Stop when the leader is preferred with probability `level` (Aggarwal et al. 2023).
 
@@ -61,6 +62,7 @@ def asc(state: VoteState, options: AscOptions) -> Advice:
     return _by_counts(state, lambda v1, v2: preferred(v1, v2) >= options.level)
 
 
+@declare(looks_at="lead")
 def lead(state: VoteState, options: LeadOptions) -> Advice:
     """Stop when the leader is `votes` ahead.
 
@@ -69,6 +71,7 @@ def lead(state: VoteState, options: LeadOptions) -> Advice:
     return _by_counts(state, lambda v1, v2: v1 - v2 >= options.votes)
 
 
+@declare(looks_at="lead")
 def eprocess(state: VoteState, options: EprocessOptions) -> Advice:
     """Stop when the leader is ahead of its rival with anytime-valid evidence 1 / delta.
 

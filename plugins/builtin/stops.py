@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from votebox.plugins import Advice, Register, VoteState, hookimpl
+from votebox.plugins import Advice, Register, VoteState, declare, hookimpl
 from votebox.plugins.chances import overtaken
 
 
@@ -28,11 +28,13 @@ class FhpcOptions:
     a: Annotated[float, Field(gt=0, le=1000)] = 0.5
 
 
+@declare(looks_at="lead")
 def never(state: VoteState, options: None = None) -> Advice:
     """Let every planned chain end."""
     return Advice(state.left == 0, state.left, spent(state))
 
 
+@declare(looks_at="lead")
 def clinch(state: VoteState, options: None = None) -> Advice:
     """Stop when the chains left cannot change the winner, not even by a tie.
 
@@ -50,6 +52,7 @@ def clinch(state: VoteState, options: None = None) -> Advice:
     return Advice(False, min(need, state.left), None)
 
 
+@declare(looks_at="lead")
 def fhpc(state: VoteState, options: FhpcOptions) -> Advice:
     """Stop when the leader would win the full vote with probability 1 - delta.
 
