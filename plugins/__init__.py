@@ -12,6 +12,7 @@ from votebox.plugins.errors import (
     PromptTooLong,
     RecipeError,
     SandboxError,
+    TraceError,
     VoteboxError,
 )
 from votebox.plugins.events import (
@@ -42,12 +43,21 @@ from votebox.plugins.nouns import (
     Turn,
     Usage,
 )
-from votebox.plugins.ports import Delta, Engine, SampleStream, SandboxPort
+from votebox.plugins.ports import Delta, Engine, SampleStream, SandboxPort, TraceSink
 from votebox.plugins.recipe import Budget, Node, Recipe, Use, load_recipe
 from votebox.plugins.registry import Plugin, Registry, declare
 from votebox.plugins.replay import Recorded, ReplayEngine
 from votebox.plugins.solver import MAX_QUESTION_CHARS, SolveOptions, Solver
-from votebox.plugins.verdicts import ChainRecord, Contribution, StopReason, Verdict
+from votebox.plugins.tracerow import Trace
+from votebox.plugins.traces import Listing, TraceStore
+from votebox.plugins.verdicts import (
+    ChainRecord,
+    Contribution,
+    ModelCall,
+    ProgramRun,
+    StopReason,
+    Verdict,
+)
 from votebox.plugins.voting import Advice, ChainProgress, Tally, VoteClass, VoteState
 from votebox.plugins.wire import to_wire, verdict_to_wire
 from votebox.sandbox import Execution, Limits
@@ -75,14 +85,17 @@ __all__ = [
     "Evidence",
     "Execution",
     "Limits",
+    "Listing",
     "LogprobStats",
     "Message",
+    "ModelCall",
     "Node",
     "Plugin",
     "PluginError",
     "Problem",
     "ProblemError",
     "ProgramFinished",
+    "ProgramRun",
     "ProgramStarted",
     "Prompt",
     "PromptTooLong",
@@ -103,6 +116,10 @@ __all__ = [
     "Solver",
     "StopReason",
     "Tally",
+    "Trace",
+    "TraceError",
+    "TraceSink",
+    "TraceStore",
     "Turn",
     "Usage",
     "Use",
