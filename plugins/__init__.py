@@ -45,6 +45,7 @@ from votebox.plugins.nouns import (
 )
 from votebox.plugins.ports import Delta, Engine, SampleStream, SandboxPort, TraceSink
 from votebox.plugins.recipe import Budget, Node, Recipe, Use, load_recipe
+from votebox.plugins.recount import Recount, recipe_of, recount
 from votebox.plugins.registry import Plugin, Registry, declare
 from votebox.plugins.replay import Recorded, ReplayEngine
 from votebox.plugins.solver import MAX_QUESTION_CHARS, SolveOptions, Solver
@@ -103,6 +104,7 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Recorded",
+    "Recount",
     "Register",
     "RegisterRecipe",
     "Registry",
@@ -136,6 +138,8 @@ __all__ = [
     "hookimpl",
     "hookspec",
     "load_recipe",
+    "recipe_of",
+    "recount",
     "to_wire",
     "verdict_to_wire",
 ]

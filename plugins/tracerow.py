@@ -31,7 +31,17 @@ from votebox.sandbox import Execution
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["SCHEMA_VERSION", "Trace", "TraceRow", "read_table", "to_table", "trace_schema"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "PluginRow",
+    "Trace",
+    "TraceRow",
+    "own_version",
+    "plugin_rows",
+    "read_table",
+    "to_table",
+    "trace_schema",
+]
 
 SCHEMA_VERSION: Final = 1
 """The version of the columns; a reader takes this one and those before it."""
@@ -229,7 +239,7 @@ def _rows(verdict: Verdict, problem: Problem, recipe: Recipe) -> Iterator[TraceR
         files=problem.files,
         metadata=json.dumps(dict(problem.metadata), default=str),
         recipe_toml=recipe.source,
-        plugins=_plugins(recipe),
+        plugins=plugin_rows(recipe),
         votebox=own_version(),
     )
     voted = {m.chain: vote.answer for vote in reversed(verdict.votes) for m in vote.members}
@@ -301,7 +311,8 @@ def _candidate_row(candidate: Candidate, ran: Sequence[Execution]) -> CandidateR
     )
 
 
-def _plugins(recipe: Recipe) -> tuple[PluginRow, ...]:
+def plugin_rows(recipe: Recipe) -> tuple[PluginRow, ...]:
+    """Return the plugins a recipe uses, each once."""
     uses = (recipe.policy, recipe.stop, recipe.dispatch, *recipe.guards)
     found = [node.plugin for node in recipe.nodes.values() if node.plugin is not None]
     every = {plugin.use: plugin for plugin in (*found, *(use.plugin for use in uses))}
