@@ -23,6 +23,7 @@ from votebox.plugins import (
     load_recipe,
     recount,
 )
+from votebox.plugins.tracerow import trace_schema
 
 REGISTRY = registry()
 QUESTION = Problem("6 * 7?", "p1", {"a.py": "x"}, "42", {"source": ["mine"]})
@@ -154,3 +155,17 @@ async def test_an_extractor_that_changed_overturns_the_verdict(tmp_path: Path) -
     )
     found = await recount(changed, registry(other), None)
     assert (found.stands, found.answer, found.recipe_changed) == (False, "7", True)
+
+
+def test_the_document_names_every_column_and_field() -> None:
+    text = (Path(__file__).parents[2] / "docs/traces.md").read_text()
+
+    def named(path: str, kind: Any) -> list[str]:
+        inner = getattr(kind, "value_type", kind) if str(kind).startswith("list") else kind
+        if not str(inner).startswith("struct"):
+            return [path]
+        return [path] + [name for f in inner for name in named(f"{path}.{f.name}", f.type)]
+
+    columns = [name for field in trace_schema() for name in named(field.name, field.type)]
+    leaves = [n for n in columns if not any(o.startswith(f"{n}.") for o in columns) or "." not in n]
+    assert [name for name in leaves if f"| `{name}` |" not in text] == []
