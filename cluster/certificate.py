@@ -16,7 +16,7 @@ body { max-width: 48rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anyw
 .answer { font-size: 2rem; font-weight: 700; }
 table { border-collapse: collapse; width: 100%; }
 td, th { text-align: left; padding: .3rem .5rem; border-bottom: 1px solid #8886; }
-progress { width: 100%; }
+progress { width: 8rem; max-width: 25vw; }
 pre { white-space: pre-wrap; padding: .6rem; border: 1px solid #8886; border-radius: .4rem; }
 @media print { pre, tr { break-inside: avoid; } }
 """

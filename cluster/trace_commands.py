@@ -1,6 +1,5 @@
 """`votebox show`, `replay` and `traces list`: look at what solves left, and try it again."""
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -59,6 +58,8 @@ def replay(
     json: _Json = False,
 ) -> int:
     """Take the vote again from the stored replies; exits 1 when the answer differs."""
+    import asyncio
+
     from votebox.plugins import Registry, VoteboxError
 
     trace = _find(traces, solve)
