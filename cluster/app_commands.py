@@ -19,7 +19,7 @@ from votebox.cluster import checks
 from votebox.cluster.errors import BadUsage, Failed
 from votebox.cluster.result import write_json
 from votebox.cluster.screen import Screen
-from votebox.cluster.state import App, claim, forget_app, new_log, read_app, write_app
+from votebox.cluster.state import App, claim, forget_app, new_log, read_app, traces_dir, write_app
 
 if TYPE_CHECKING:
     import subprocess
@@ -44,6 +44,10 @@ def up(
     ] = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8000,
+    traces: Annotated[
+        str | None, typer.Option(metavar="URL", help="Keep traces there: a folder or a URI.")
+    ] = None,
+    no_trace: Annotated[bool, typer.Option("--no-trace", help="Keep no trace.")] = False,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Stay until Ctrl-C instead of returning.")
     ] = False,
@@ -59,6 +63,11 @@ def up(
     try:
         checks.check_port_free(host, port)
         fields = _app_fields(recipe_default, model, preset)
+        if traces is not None and no_trace:
+            raise BadUsage("--traces and --no-trace exclude each other", "give one of them")
+        solver = dict(fields.get("solver", {}))
+        kept = None if no_trace else traces or solver.get("traces") or traces_dir()
+        fields["solver"] = {**solver, "traces": kept}
         return _start(fields, host, port, lock, foreground=foreground)
     finally:
         os.close(lock)

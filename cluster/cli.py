@@ -13,7 +13,13 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from votebox.cluster import app_commands, look_commands, sandbox_commands, try_commands
+from votebox.cluster import (
+    app_commands,
+    look_commands,
+    sandbox_commands,
+    trace_commands,
+    try_commands,
+)
 from votebox.cluster.errors import INTERRUPTED, CliError
 from votebox.cluster.solve import solve
 from votebox.cluster.text import one_line
@@ -31,6 +37,7 @@ app = typer.Typer(
 )
 recipes = typer.Typer(help="List, draw and check recipes.", no_args_is_help=True)
 
+traces = typer.Typer(help="Look at the traces of solves.", no_args_is_help=True)
 sandbox = typer.Typer(help="Run Python in the sandbox, and measure it.", no_args_is_help=True)
 
 app.command()(solve)
@@ -39,6 +46,10 @@ app.command()(app_commands.down)
 app.command()(app_commands.status)
 app.command()(look_commands.plugins)
 app.command("try")(try_commands.try_plugin)
+app.command()(trace_commands.show)
+app.command()(trace_commands.replay)
+app.add_typer(traces, name="traces")
+traces.command("list")(trace_commands.traces_list)
 app.add_typer(recipes, name="recipes")
 recipes.command("list")(look_commands.recipes_list)
 recipes.command("show")(look_commands.recipes_show)

@@ -32,7 +32,7 @@ _GRACE_S: Final = 0.5
 class LocalPlan:
     """Say what to solve and with which engine; None leaves the other side's default.
 
-    `endpoint` None means vLLM in this process with `model`.
+    `endpoint` None means vLLM in this process with `model`; `traces` None keeps none.
     """
 
     question: str
@@ -44,6 +44,7 @@ class LocalPlan:
     model: str | None = None
     endpoint: str | None = None
     endpoint_model: str | None = None
+    traces: str | None = None
 
 
 @contextmanager
@@ -116,7 +117,7 @@ def leave(code: int) -> NoReturn:
 
 
 async def _solve(plan: LocalPlan, show: Show, answered: Callable[[dict[str, Any]], None]) -> None:
-    from votebox.plugins import Problem, to_wire
+    from votebox.plugins import Problem, TraceStore, to_wire
     from votebox.plugins.solver import SolveOptions, Solver
     from votebox.sandbox import Sandbox
 
@@ -127,7 +128,8 @@ async def _solve(plan: LocalPlan, show: Show, answered: Callable[[dict[str, Any]
             show({"type": "stage", "text": "starting the sandbox"})
             sandbox = await stack.enter_async_context(Sandbox(workers=2))
         engine = await _engine(plan, show, stack)
-        solver = Solver(engine, sandbox, plan.registry)
+        store = TraceStore(plan.traces) if plan.traces is not None else None
+        solver = Solver(engine, sandbox, plan.registry, store)
         events = solver.events(Problem(plan.question), plan.recipe, options)
         stack.push_async_callback(events.aclose)
         async for event in events:

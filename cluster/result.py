@@ -36,6 +36,8 @@ def write_verdict(verdict: Mapping[str, Any], stream: TextIO) -> None:
         console.print(_votes(verdict))
     console.print()
     console.print(Text(_cost(verdict), style="dim"), soft_wrap=True)
+    if verdict.get("traced"):
+        console.print(Text(one_line(f"votebox show {verdict['id']}"), style="dim"), soft_wrap=True)
     stream.flush()
 
 

@@ -15,7 +15,7 @@ from votebox.cluster import checks
 from votebox.cluster.errors import ABSTAINED, BadUsage, translated
 from votebox.cluster.result import write_json, write_verdict
 from votebox.cluster.screen import Screen
-from votebox.cluster.state import new_log, read_app
+from votebox.cluster.state import new_log, read_app, traces_dir
 
 __all__ = ["solve"]
 
@@ -32,6 +32,13 @@ class _Asked:
     model: str | None
     endpoint: str | None
     endpoint_model: str | None
+    traces: str | None = None
+    no_trace: bool = False
+
+    @property
+    def kept_in(self) -> str | None:
+        """Return where a solve of our own keeps its trace, None for nowhere."""
+        return None if self.no_trace else self.traces or traces_dir()
 
     @property
     def request(self) -> dict[str, Any]:
@@ -42,6 +49,7 @@ class _Asked:
             "chains": self.chains,
             "seed": self.seed,
             "deadline_s": self.deadline_s,
+            "trace": False if self.no_trace else None,
         }
         return {name: value for name, value in body.items() if value is not None}
 
@@ -80,6 +88,10 @@ def solve(
     url: Annotated[
         str | None, typer.Option(metavar="URL", help="Ask the votebox app that runs there.")
     ] = None,
+    traces: Annotated[
+        str | None, typer.Option(metavar="URL", help="Keep traces there: a folder or a URI.")
+    ] = None,
+    no_trace: Annotated[bool, typer.Option("--no-trace", help="Keep no trace.")] = False,
 ) -> int:
     """Answer a question by a vote of many reasoning chains.
 
@@ -88,6 +100,8 @@ def solve(
     130 interrupted.
     """
     _check_alone({"--url": url, "--endpoint": endpoint, "--local": local or None})
+    _check_alone({"--traces": traces, "--no-trace": no_trace or None})
+    _check_alone({"--traces": traces, "--url": url})
     _check_together(url=url, endpoint=endpoint, model=model, endpoint_model=endpoint_model)
     if deadline_s is not None and not deadline_s < float("inf"):
         raise BadUsage(f"--deadline-s {deadline_s} is no number of seconds", "give one, as 60")
@@ -100,6 +114,8 @@ def solve(
         model,
         checks.check_url("--endpoint", endpoint) if endpoint is not None else None,
         endpoint_model,
+        traces,
+        no_trace,
     )
     if local or endpoint is not None:
         return _solve_locally(asked, json=json)
@@ -143,7 +159,9 @@ def _running_app(asked: _Asked) -> str | None:
     app = read_app()
     if app is None:
         return None
-    if asked.model is not None and checks.check_model(asked.model) != app.model:
+    if asked.traces is not None:
+        why = "keeps its traces elsewhere"
+    elif asked.model is not None and checks.check_model(asked.model) != app.model:
         why = "serves another model"
     elif not app.ready:
         why = "is still starting"
@@ -162,7 +180,7 @@ def _solve_in_temporary_app(asked: _Asked, *, json: bool) -> int:
 
     name = asked.recipe or checks.DEFAULT_RECIPE
     recipe = checks.check_recipe(name, Registry.load(), files=False)
-    app: dict[str, Any] = {"ingress": False}
+    app: dict[str, Any] = {"ingress": False, "solver": {"traces": asked.kept_in}}
     if asked.model is not None:
         app["models"] = {"default": {"source": checks.check_model(asked.model)}}
     codes: list[int] = []
@@ -200,6 +218,7 @@ def _solve_locally(asked: _Asked, *, json: bool) -> int:
         asked.model,
         asked.endpoint,
         asked.endpoint_model,
+        asked.kept_in,
     )
     log = new_log("local")
     codes: list[int] = []

@@ -15,7 +15,16 @@ from typing import Final
 
 from votebox.cluster.errors import Failed
 
-__all__ = ["App", "claim", "forget_app", "new_log", "read_app", "state_dir", "write_app"]
+__all__ = [
+    "App",
+    "claim",
+    "forget_app",
+    "new_log",
+    "read_app",
+    "state_dir",
+    "traces_dir",
+    "write_app",
+]
 
 _KEPT_LOGS: Final = 20
 
@@ -49,6 +58,11 @@ def state_dir() -> Path:
         fix = "set XDG_STATE_HOME to a folder you can write"
         raise Failed(f"the state folder {str(folder)!r} cannot be made: {e.strerror}", fix) from e
     return folder
+
+
+def traces_dir() -> str:
+    """Return the folder of the traces of this user's solves; it may not exist yet."""
+    return str(state_dir() / "traces")
 
 
 def claim() -> int | None:

@@ -95,9 +95,14 @@ class SandboxArgs(_Args):
 
 
 class SolverArgs(_Args):
-    """Name the recipe of requests that name none, and bound the solves at once."""
+    """Name the recipe of requests that name none, and bound the solves at once.
+
+    `traces` is where the trace of each solve is kept, a folder of the solver's own machine
+    or a URI; None keeps none. A trace holds the question and all texts.
+    """
 
     recipe: str = DEFAULT_RECIPE
+    traces: str | None = None
     max_ongoing: Count = 64
     max_queued: Count = 256
 
@@ -135,7 +140,7 @@ def build(args: AppArgs) -> Application:
             max_ongoing_requests=args.solver.max_ongoing,
             max_queued_requests=args.solver.max_queued,
         )
-        .bind(models, endpoints, _jails(args.sandbox), args.solver.recipe)
+        .bind(models, endpoints, _jails(args.sandbox), args.solver.recipe, args.solver.traces)
     )
     return _deployment(Ingress).bind(solver) if args.ingress else solver
 

@@ -28,6 +28,7 @@ OURS: Final = (
     "recipe_hash",
     "seed",
     "wall_s",
+    "id",
 )
 """The keys of a verdict that the `votebox` object of a reply repeats."""
 

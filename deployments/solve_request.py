@@ -17,6 +17,7 @@ OPTIONS: Final = (
     "temperature",
     "max_tokens",
     "rounds",
+    "trace",
 )
 """The keys of a request that override parts of a recipe; the fields of SolveOptions."""
 
@@ -47,6 +48,7 @@ class SolveRequest(BaseModel):
     temperature: Annotated[float, Field(allow_inf_nan=False)] | None = None
     max_tokens: int | None = None
     rounds: int | None = None
+    trace: bool | None = None
 
     def problem(self) -> Problem:
         """Return the question asked.

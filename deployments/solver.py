@@ -14,7 +14,7 @@ from ray.serve.handle import DeploymentHandle
 from votebox.deployments.batching import batched, merged
 from votebox.deployments.handle import ServeEngine, ServeSandbox
 from votebox.deployments.solve_request import parse_request
-from votebox.plugins import Engine, Registry, Solver, to_wire, verdict_to_wire
+from votebox.plugins import Engine, Registry, Solver, TraceStore, to_wire, verdict_to_wire
 
 __all__ = ["EVENTS_INTERVAL_S", "SolverDeployment"]
 
@@ -36,10 +36,12 @@ class SolverDeployment:
         endpoints: Mapping[str, Mapping[str, Any]],
         jails: DeploymentHandle[Any] | None,
         recipe: str,
+        traces: str | None = None,
     ) -> None:
         """Take, by role, handles with model names and settings of EndpointEngines.
 
         A single model serves every role. `recipe` is what requests get that name none.
+        `traces` is where the trace of each solve is kept, None for nowhere.
         """
         self._recipe = recipe
         self._registry = Registry.load()
@@ -49,7 +51,8 @@ class SolverDeployment:
         self._models = sorted({engine.model for engine in engines.values()})
         sandbox = ServeSandbox(jails) if jails is not None else None
         every = next(iter(engines.values())) if len(engines) == 1 else engines
-        self._solver = Solver(every, sandbox, self._registry)
+        store = TraceStore(traces) if traces is not None else None
+        self._solver = Solver(every, sandbox, self._registry, store)
 
     async def solve(self, request: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """Yield exactly one item, the verdict as plain types, when all is cleaned up.

@@ -13,6 +13,7 @@ from votebox.plugins.errors import (
     RecipeError,
     SandboxError,
     TableError,
+    TraceError,
     VoteboxError,
 )
 from votebox.plugins.events import (
@@ -43,12 +44,22 @@ from votebox.plugins.nouns import (
     Turn,
     Usage,
 )
-from votebox.plugins.ports import Delta, Engine, SampleStream, SandboxPort
+from votebox.plugins.ports import Delta, Engine, SampleStream, SandboxPort, TraceSink
 from votebox.plugins.recipe import Budget, Node, Recipe, Use, load_recipe
+from votebox.plugins.recount import Recount, recipe_of, recount
 from votebox.plugins.registry import Plugin, Registry, declare
 from votebox.plugins.replay import Recorded, ReplayEngine
 from votebox.plugins.solver import MAX_QUESTION_CHARS, SolveOptions, Solver
-from votebox.plugins.verdicts import ChainRecord, Contribution, StopReason, Verdict
+from votebox.plugins.tracerow import Trace
+from votebox.plugins.traces import Listing, TraceStore
+from votebox.plugins.verdicts import (
+    ChainRecord,
+    Contribution,
+    ModelCall,
+    ProgramRun,
+    StopReason,
+    Verdict,
+)
 from votebox.plugins.voting import Advice, ChainProgress, Tally, VoteClass, VoteState
 from votebox.plugins.wire import to_wire, verdict_to_wire
 from votebox.sandbox import Execution, Limits
@@ -76,14 +87,17 @@ __all__ = [
     "Evidence",
     "Execution",
     "Limits",
+    "Listing",
     "LogprobStats",
     "Message",
+    "ModelCall",
     "Node",
     "Plugin",
     "PluginError",
     "Problem",
     "ProblemError",
     "ProgramFinished",
+    "ProgramRun",
     "ProgramStarted",
     "Prompt",
     "PromptTooLong",
@@ -91,6 +105,7 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Recorded",
+    "Recount",
     "Register",
     "RegisterRecipe",
     "Registry",
@@ -105,6 +120,10 @@ __all__ = [
     "StopReason",
     "TableError",
     "Tally",
+    "Trace",
+    "TraceError",
+    "TraceSink",
+    "TraceStore",
     "Turn",
     "Usage",
     "Use",
@@ -121,6 +140,8 @@ __all__ = [
     "hookimpl",
     "hookspec",
     "load_recipe",
+    "recipe_of",
+    "recount",
     "to_wire",
     "verdict_to_wire",
 ]

@@ -10,7 +10,6 @@ import hashlib
 from asyncio import create_task
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from time import monotonic
 from typing import Any, Final
 
 from votebox.plugins.calls import call, call_async, expect, read
@@ -40,7 +39,7 @@ from votebox.plugins.programs import Programs
 from votebox.plugins.recipe import Node, Recipe
 from votebox.plugins.sampler import Reply, Sampler
 from votebox.plugins.turns import next_turn, output_turn
-from votebox.plugins.verdicts import ChainRecord
+from votebox.plugins.verdicts import ChainRecord, ProgramRun
 from votebox.plugins.voting import ChainProgress
 from votebox.sandbox import Execution
 
@@ -68,7 +67,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class SolveContext:
-    """Hold what all chains of one solve share."""
+    """Hold what all chains of one solve share; `clock` gives the seconds since its start."""
 
     recipe: Recipe
     ports: Ports
@@ -79,6 +78,7 @@ class SolveContext:
     emit: Callable[[Event], None]
     spend: Callable[[int], None]
     observe: Callable[..., None]
+    clock: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Chain:
     def __init__(self, context: SolveContext, index: int) -> None:
         self._c = context
         self._recipe = context.recipe
-        self.log = ChainLog(index, derive_seed(context.seed, index))
+        self.log = ChainLog(index, derive_seed(context.seed, index), context.clock)
         self._transcripts: dict[str, tuple[Message, ...]] = {}
         self._programs = Programs(lambda box, code: create_task(self._execute(box, code)))
         self._guarded: str | None = None
@@ -126,6 +126,7 @@ class Chain:
             self._fail(group)
         finally:
             await self._programs.drop()
+            self.log.end_s = self._c.clock()
 
     def values(self, node: str) -> list[Any]:
         """Return what `node` gave in each finished round, in order."""
@@ -213,14 +214,14 @@ class Chain:
         if number == 0 and not self.log.completions and not self.log.growing:
             self._c.emit(ChainStarted(self.log.index, self.log.label))
         sampler = self._c.samplers[node.name]
-        completion = await self._stream(node, sampler.start(prompt), sampler.model, number)
+        growing = self.log.start_call(node.id, number, prompt, sampler.model)
+        completion = await self._stream(node, sampler.start(prompt), growing)
         said = (*prompt.messages, Message("assistant", completion.text))
         self._transcripts[node.id] = said
-        self.log.completions.append(completion)
         return completion
 
-    async def _stream(self, node: Node, reply: Reply, model: str, number: int) -> Completion:
-        growing = self.log.growing[node.id] = GrowingReply(model)
+    async def _stream(self, node: Node, reply: Reply, growing: GrowingReply) -> Completion:
+        number = growing.call.round
         finish: str | None = None
         async for delta in reply.deltas():
             growing.add(delta)
@@ -230,12 +231,11 @@ class Chain:
                 self._c.emit(ChainText(self.log.index, node.id, number, delta.text, delta.tokens))
             if finish is None:
                 await self._while_streaming(node, growing, reply)
-        del self.log.growing[node.id]
-        return growing.completion(finish or "stop")
+        return self.log.end_call(finish or "stop", growing)
 
     async def _while_streaming(self, node: Node, growing: GrowingReply, reply: Reply) -> None:
         for guard in self._recipe.guards:
-            wall_s = monotonic() - growing.started
+            wall_s = self._c.clock() - growing.call.start_s
             progress = ChainProgress(self.log.index, growing.text, growing.tokens, wall_s)
             reason = call(guard.plugin, guard.options, progress)
             if reason and not growing.aborted:
@@ -267,7 +267,9 @@ class Chain:
         sandbox = self._c.ports.sandbox
         assert sandbox is not None  # noqa: S101 - the solver refused the recipe otherwise
         self._c.emit(ProgramStarted(self.log.index, program))
+        start_s, number = self._c.clock(), len(self.log.turns)
         execution = await sandbox.run(program, limits=node.limits)
+        self.log.runs.append(ProgramRun(node.id, number, start_s, self._c.clock()))
         self.log.programs.append(program)
         self.log.executions.append(execution)
         self._c.emit(ProgramFinished(self.log.index, execution))

@@ -1,12 +1,12 @@
 """Keep what one chain did, finished or not, and turn it into its record."""
 
-from dataclasses import dataclass, field
-from time import monotonic
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from votebox.plugins.nouns import Candidate, Completion, LogprobStats, Turn, Usage
+from votebox.plugins.nouns import Candidate, Completion, LogprobStats, Prompt, Turn, Usage
 from votebox.plugins.ports import Delta
-from votebox.plugins.verdicts import ChainRecord
+from votebox.plugins.verdicts import ChainRecord, ModelCall, ProgramRun
 from votebox.sandbox import Execution
 
 __all__ = ["ChainLog", "GrowingReply"]
@@ -17,9 +17,10 @@ _WINDOW_CHARS: Final = 64  # a closing text longer than this is found when the r
 
 @dataclass(slots=True)
 class GrowingReply:
-    """Collect a reply while it streams; `model` is who writes it."""
+    """Collect the reply to `call` while it streams; `model` is who writes it."""
 
     model: str
+    call: ModelCall
     parts: list[str] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
     tokens: int = 0
@@ -28,7 +29,6 @@ class GrowingReply:
     window: str = ""
     asked: int = 0
     aborted: bool = False
-    started: float = field(default_factory=monotonic)
 
     def add(self, delta: Delta) -> None:
         """Append what the engine sent; `window` is the new text with a little before it."""
@@ -62,19 +62,46 @@ class GrowingReply:
 
 @dataclass(slots=True)
 class ChainLog:
-    """Collect what a chain does; `ended` stays aborted until something better is known."""
+    """Collect what a chain does; `ended` stays aborted until something better is known.
+
+    `clock` gives the seconds since the solve's start.
+    """
 
     index: int
     seed: int
+    clock: Callable[[], float]
     ended: str = "aborted"
     label: str = ""
     error: Exception | None = None
     turns: list[Turn] = field(default_factory=list)
+    calls: list[ModelCall] = field(default_factory=list)
     completions: list[Completion] = field(default_factory=list)
     growing: dict[str, GrowingReply] = field(default_factory=dict)
     programs: list[str] = field(default_factory=list)
     executions: list[Execution] = field(default_factory=list)
+    runs: list[ProgramRun] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
+    start_s: float = 0.0
+    end_s: float | None = None
+    place: int | None = None
+
+    def __post_init__(self) -> None:
+        """Start the chain's time."""
+        self.start_s = self.clock()
+
+    def start_call(self, node: str, round: int, prompt: Prompt, model: str) -> GrowingReply:
+        """Note that a model was asked, and return the reply to grow."""
+        call = ModelCall(node, round, prompt, self.clock())
+        growing = self.growing[node] = GrowingReply(model, call)
+        return growing
+
+    def end_call(self, finish_reason: str, growing: GrowingReply) -> Completion:
+        """Note that a reply has ended, and return it."""
+        del self.growing[growing.call.node]
+        completion = growing.completion(finish_reason)
+        self.calls.append(replace(growing.call, end_s=self.clock()))
+        self.completions.append(completion)
+        return completion
 
     def record(self) -> ChainRecord:
         """Return the record, with replies still streaming counted as aborted."""
@@ -86,11 +113,15 @@ class ChainLog:
             ended=self.ended,
             rounds=len(self.turns),
             completions=(*self.completions, *cut),
+            calls=(*self.calls, *(reply.call for reply in self.growing.values())),
             programs=tuple(self.programs),
             executions=tuple(self.executions),
+            runs=tuple(self.runs),
             candidates=tuple(self.candidates),
             error=str(self.error) if self.error else None,
-            usage=Usage(),
+            start_s=self.start_s,
+            end_s=self.end_s,
+            place=self.place,
         )
         return self._with_usage(record)
 

@@ -6,6 +6,7 @@
     |-- RecipeError              a recipe that cannot run; names the node and the fix
     |-- ProblemError             a question that cannot be asked (ValueError)
     |-- TableError               recorded votes that cannot be read (ValueError)
+    |-- TraceError               a trace, or a place of traces, that cannot be used
     `-- EngineError              a model that cannot answer
         |-- PromptTooLong        the prompt leaves no room in the context (ValueError)
         `-- EngineUnavailable    the engine is down, overloaded or unreachable
@@ -25,6 +26,7 @@ __all__ = [
     "RecipeError",
     "SandboxError",
     "TableError",
+    "TraceError",
     "VoteboxError",
 ]
 
@@ -72,6 +74,17 @@ class TableError(VoteboxError, ValueError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}" + (f"; {self.fix}" if self.fix else "")
+
+
+class TraceError(VoteboxError):
+    """Report a trace or a place of traces that cannot be used; `where` names it."""
+
+    def __init__(self, where: str, problem: str, fix: str = "") -> None:
+        super().__init__(where, problem, fix)
+        self.where, self.problem, self.fix = where, problem, fix
+
+    def __str__(self) -> str:
+        return f"traces {self.where}: {self.problem}" + (f"; {self.fix}" if self.fix else "")
 
 
 class EngineError(VoteboxError):

@@ -1,4 +1,4 @@
-"""Declare the two ports of the solver: a model that samples, a box that runs code.
+"""Declare the ports of the solver: a model that samples, a box that runs code, a trace.
 
 An Engine serves one model. One `sample` call carries a group of chains and gives one
 stream of batches, because one stream per solve measured up to three times faster
@@ -8,13 +8,17 @@ in this process, an HTTP endpoint, a recording) is not known here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from votebox.plugins.errors import EngineError
-from votebox.plugins.nouns import LogprobStats, Prompt
+from votebox.plugins.nouns import LogprobStats, Problem, Prompt
+from votebox.plugins.verdicts import Verdict
 from votebox.sandbox import Execution, Limits
 
-__all__ = ["Delta", "Engine", "SampleStream", "SandboxPort"]
+if TYPE_CHECKING:
+    from votebox.plugins.recipe import Recipe
+
+__all__ = ["Delta", "Engine", "SampleStream", "SandboxPort", "TraceSink"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,4 +103,12 @@ class SandboxPort(Protocol):
 
         Cancelling the call kills the program.
         """
+        ...
+
+
+class TraceSink(Protocol):
+    """Keep what a solve leaves behind; `votebox.plugins.TraceStore` is the real one."""
+
+    def append(self, verdict: Verdict, problem: Problem, recipe: "Recipe") -> bool:
+        """Return whether the trace is kept; called in a thread, and must not raise."""
         ...

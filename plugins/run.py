@@ -4,9 +4,11 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from votebox.plugins.answers import Policy
 from votebox.plugins.ballot import Ballot
 from votebox.plugins.calls import call, expect
 from votebox.plugins.chain import Chain, Ports, SolveContext
@@ -23,9 +25,10 @@ from votebox.plugins.voting import Advice, Tally, VoteState
 if TYPE_CHECKING:
     from votebox.plugins.solver import SolveOptions
 
-__all__ = ["Run"]
+__all__ = ["CUT_SHORT", "Run", "answered", "new_id"]
 
-_CUT_SHORT: Final = frozenset({"deadline", "budget"})
+CUT_SHORT: Final = frozenset({"deadline", "budget"})
+"""The reasons to end a solve after which unfinished chains are heard, too."""
 
 
 class Run:
@@ -42,14 +45,14 @@ class Run:
         registry: Registry,
         events: "asyncio.Queue[Event | None] | None",
     ) -> None:
-        self._recipe, self._registry, self._events = recipe, registry, events
+        self.recipe, self._registry, self._events = recipe, registry, events
         engines = {role: MeteredEngine(e, self._aside) for role, e in ports.engines.items()}
         self._ports = replace(ports, engines=engines)
         self._beside = Usage()
         self._tally, self._counted = Tally(), 0
         self._seed = options.seed if options.seed is not None else secrets.randbits(31)
         self._planned = options.chains or recipe.chains
-        self._started = monotonic()
+        self._started, self._started_at = monotonic(), datetime.now(UTC)
         given, budget = options.deadline_s, recipe.budget
         self._deadline_s = given if given is not None else budget.deadline_s
         self._max_tokens = options.max_total_tokens or budget.max_total_tokens
@@ -71,6 +74,7 @@ class Run:
             emit=self._emit,
             spend=self._spend,
             observe=registry.observe,
+            clock=lambda: monotonic() - self._started,
         )
 
     async def verdict(self) -> Verdict:
@@ -78,13 +82,13 @@ class Run:
         if self._deadline_s is not None and self._deadline_s <= 0:
             return self._conclude(Tally(), "deadline")
         models = tuple(dict.fromkeys(e.model for e in self._ports.engines.values()))
-        self._emit(SolveStarted(self._recipe.name, self._planned, self._seed, models))
+        self._emit(SolveStarted(self.recipe.name, self._planned, self._seed, models))
         why = await self._drive()
-        await self.aclose(ended=why if why in _CUT_SHORT else "aborted")
+        await self.aclose(ended=why if why in CUT_SHORT else "aborted")
         self._raise_if_all_failed()
         # A chain cut off by the clock may have answered already; one cut off by the
         # stop rule must not move the vote that was decided without it.
-        heard = self._chains if why in _CUT_SHORT else self._ended
+        heard = self._chains if why in CUT_SHORT else self._ended
         try:
             async with asyncio.timeout(self._left()):
                 tally = await self._ballot.final(heard, self._ports)
@@ -106,7 +110,7 @@ class Run:
     async def _drive(self) -> StopReason:
         while True:
             state = self._state()
-            rule = self._recipe.stop
+            rule = self.recipe.stop
             advice = expect(rule.plugin, call(rule.plugin, rule.options, state), Advice)
             if self._ended:
                 votes = tuple((c.answer, c.weight) for c in self._tally.classes)
@@ -129,7 +133,7 @@ class Run:
         return self._ballot.state(self._tally, self._planned, ended, self._elapsed())
 
     def _launch(self, state: VoteState, advice: Advice) -> None:
-        use, flying = self._recipe.dispatch, len(self._flying)
+        use, flying = self.recipe.dispatch, len(self._flying)
         wanted = expect(use.plugin, call(use.plugin, use.options, state, advice, flying), int)
         for _ in range(min(max(1, wanted), state.left) - flying):
             chain = Chain(self._context, len(self._chains))
@@ -148,6 +152,7 @@ class Run:
         for task in [task for task in self._flying if task in done]:
             chain = self._flying.pop(task)
             task.result()
+            chain.log.place = len(self._ended)
             self._ended.append(chain)
             self._report(chain)
         if broke in done and len(self._ended) < self._planned:
@@ -173,26 +178,29 @@ class Run:
 
     def _conclude(self, tally: Tally, why: StopReason) -> Verdict:
         records = tuple(chain.log.record() for chain in self._chains)
-        answer, reason, stop_reason = self._answer(tally, why, records)
+        answer, reason, stop_reason = answered(tally, why, records, self._ballot.policy)
         verdict = Verdict(
             answer=answer,
             reason=reason,
             stop_reason=stop_reason,
-            stopped_by=str(self._recipe.stop) if why == "consensus" else None,
+            stopped_by=str(self.recipe.stop) if why == "consensus" else None,
             votes=tally.classes,
             confidence=tally.share,
             usage=sum((record.usage for record in records), self._beside),
             chains=records,
             rejected=tally.rejected,
-            recipe=self._recipe.name,
-            recipe_hash=self._recipe.hash,
+            recipe=self.recipe.name,
+            recipe_hash=self.recipe.hash,
             seed=self._seed,
             wall_s=monotonic() - self._started,
             problem_id=self._ports.problem.id,
-            planned=self._planned,
             finished=len(self._ended),
             flip_chance=self._flip_chance(),
             tokens_saved=self._saved(records),
+            id=new_id(self._started_at),
+            started=self._started_at,
+            planned=self._planned,
+            rounds=self._context.rounds,
         )
         self._registry.observe("verdict_reached", problem=self._ports.problem, verdict=verdict)
         return verdict
@@ -213,25 +221,6 @@ class Run:
             return 0
         return max(0, round(sum(finished) / len(finished) * self._planned) - spent)
 
-    def _answer(
-        self, tally: Tally, why: StopReason, records: Sequence[ChainRecord]
-    ) -> tuple[str | None, str, StopReason]:
-        """Return the answer, its reason in words, and why the solve ended."""
-        leader, policy = tally.leader, self._ballot.policy
-        if leader is not None:
-            cast = sum(c.weight for c in tally.classes)
-            return leader.answer, f"{leader.weight:g} of {cast:g} votes", why
-        unheard = not any(record.candidates for record in records)
-        answer = policy.late if why == "deadline" and unheard else None
-        answer = policy.fallback if answer is None else answer
-        reason = _nobody(why, heard=not unheard)
-        if answer is not None:
-            return answer, f"{reason}; the policy answers {answer}", why
-        if why in _CUT_SHORT:
-            return None, reason, why
-        cut = bool(records) and all(record.ended == "length" for record in records)
-        return None, reason, "truncated" if cut else "abstained"
-
     def _raise_if_all_failed(self) -> None:
         failed = [c.log.error for c in self._chains if c.log.error is not None]
         if failed and len(failed) == len(self._chains):
@@ -250,6 +239,36 @@ class Run:
         self._spent += tokens
         if self._max_tokens is not None and self._spent >= self._max_tokens:
             self._broke.set()
+
+
+def answered(
+    tally: Tally, why: StopReason, records: Sequence[ChainRecord], policy: Policy
+) -> tuple[str | None, str, StopReason]:
+    """Return the answer, its reason in words, and why the solve ended."""
+    leader = tally.leader
+    if leader is not None:
+        cast = sum(c.weight for c in tally.classes)
+        return leader.answer, f"{leader.weight:g} of {cast:g} votes", why
+    unheard = not any(record.candidates for record in records)
+    answer = policy.late if why == "deadline" and unheard else None
+    answer = policy.fallback if answer is None else answer
+    reason = _nobody(why, heard=not unheard)
+    if answer is not None:
+        return answer, f"{reason}; the policy answers {answer}", why
+    if why in CUT_SHORT:
+        return None, reason, why
+    cut = bool(records) and all(record.ended == "length" for record in records)
+    return None, reason, "truncated" if cut else "abstained"
+
+
+def new_id(started: datetime) -> str:
+    """Return the id of a solve: its time in UTC, and a random end that keeps ids apart.
+
+    >>> new_id(datetime(2026, 3, 14, 15, 9, 26, 535_897, UTC))[:20]
+    '20260314-150926-535-'
+    """
+    milliseconds = started.microsecond // 1000
+    return f"{started:%Y%m%d-%H%M%S}-{milliseconds:03d}-{secrets.token_hex(5)}"
 
 
 def _nobody(why: StopReason, *, heard: bool) -> str:

@@ -6,6 +6,7 @@ Whatever ends the solve also ends the chains in the engine and their programs.
 """
 
 import asyncio
+import logging
 import math
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from votebox.plugins.chain import Ports
 from votebox.plugins.errors import ProblemError, RecipeError
 from votebox.plugins.events import Event, VerdictReached
 from votebox.plugins.nouns import Problem
-from votebox.plugins.ports import Engine, SandboxPort
+from votebox.plugins.ports import Engine, SandboxPort, TraceSink
 from votebox.plugins.recipe import MAX_CHAINS, Recipe
 from votebox.plugins.registry import Registry
 from votebox.plugins.run import Run
@@ -26,6 +27,10 @@ __all__ = ["MAX_QUESTION_CHARS", "SolveOptions", "Solver"]
 MAX_QUESTION_CHARS: Final = 100_000
 """The longest question a solver takes, in characters."""
 
+_TRACE_S: Final = 10.0  # a slow store delays an answer by this at most
+
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class SolveOptions:
@@ -33,7 +38,7 @@ class SolveOptions:
 
     `seed` None draws one, which the verdict tells. `deadline_s` counts seconds from the
     call; 0 means the time is up already. `temperature` and `max_tokens` (per reply)
-    replace the sampling of every model node.
+    replace the sampling of every model node. `trace` False keeps no trace of this solve.
     """
 
     chains: int | None = None
@@ -43,6 +48,7 @@ class SolveOptions:
     temperature: float | None = None
     max_tokens: int | None = None
     rounds: int | None = None
+    trace: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse values no solve can use; raise ProblemError naming the value."""
@@ -66,13 +72,16 @@ class SolveOptions:
             if not least <= value <= most:
                 upper = "" if most == math.inf else f" and at most {most:g}"
                 raise ProblemError(f"{name} = {value!r}", f"give at least {least:g}{upper}")
+        if not isinstance(self.trace, bool | None):
+            raise ProblemError(f"trace = {self.trace!r} is neither true nor false")
 
 
 class Solver:
     """Turn problems into verdicts.
 
     `engines` is one Engine for every role, or a mapping from role to Engine; `sandbox`
-    may be None for recipes that run no program. One solver serves many solves at once.
+    may be None for recipes that run no program. `traces` keeps what each solve leaves, None
+    keeps nothing. One solver serves many solves at once.
     """
 
     def __init__(
@@ -80,9 +89,11 @@ class Solver:
         engines: Engine | Mapping[str, Engine],
         sandbox: SandboxPort | None,
         registry: Registry | None = None,
+        traces: TraceSink | None = None,
     ) -> None:
         self._engines = engines
         self._sandbox = sandbox
+        self._traces = traces
         self.registry = registry or Registry.load()
 
     async def solve(
@@ -101,7 +112,7 @@ class Solver:
         """
         run = self._run(problem, recipe, options or SolveOptions())
         try:
-            return await run.verdict()
+            return await self._traced(run, problem, options)
         finally:
             await run.aclose()
 
@@ -117,7 +128,7 @@ class Solver:
         """
         events: asyncio.Queue[Event | None] = asyncio.Queue()
         run = self._run(problem, recipe, options or SolveOptions(), events)
-        task = asyncio.create_task(run.verdict())
+        task = asyncio.create_task(self._traced(run, problem, options))
         task.add_done_callback(lambda _: events.put_nowait(None))
         try:
             while (event := await events.get()) is not None:
@@ -148,6 +159,18 @@ class Solver:
             self.registry,
             events,
         )
+
+    async def _traced(self, run: Run, problem: Problem, options: SolveOptions | None) -> Verdict:
+        """Return the verdict of a run once its trace is kept, or cannot be."""
+        verdict = await run.verdict()
+        if self._traces is None or (options and options.trace is False):
+            return verdict
+        write = asyncio.to_thread(self._traces.append, verdict, problem, run.recipe)
+        try:
+            return replace(verdict, traced=await asyncio.wait_for(write, _TRACE_S))
+        except TimeoutError:
+            _log.warning("keeping the trace of solve %s takes more than %g s", verdict.id, _TRACE_S)
+            return verdict
 
     def _engine(self, recipe: Recipe, role: str) -> Engine:
         if not isinstance(self._engines, Mapping):

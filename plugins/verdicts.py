@@ -7,13 +7,14 @@ solve reads them.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 
-from votebox.plugins.nouns import Candidate, Completion, Usage
+from votebox.plugins.nouns import Candidate, Completion, Prompt, Usage
 from votebox.plugins.voting import VoteClass
 from votebox.sandbox import Execution
 
-__all__ = ["ChainRecord", "Contribution", "StopReason", "Verdict"]
+__all__ = ["ChainRecord", "Contribution", "ModelCall", "ProgramRun", "StopReason", "Verdict"]
 
 StopReason = Literal[
     "consensus",
@@ -30,11 +31,42 @@ _ABORTED: Final = frozenset({"aborted", "deadline", "budget"})
 
 
 @dataclass(frozen=True, slots=True)
+class ModelCall:
+    """Tell how one completion of a chain came about: which node asked what, and when.
+
+    `prompt` is what the engine got: the whole conversation, the sampling and the seed.
+    Times are seconds since the solve's start; `end_s` None means the reply was cut off by
+    the end of its chain.
+    """
+
+    node: str
+    round: int
+    prompt: Prompt
+    start_s: float = 0.0
+    end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramRun:
+    """Tell when a program of a chain ran and for which node.
+
+    Times are seconds since the solve's start and include waiting for a free sandbox.
+    """
+
+    node: str
+    round: int
+    start_s: float = 0.0
+    end_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class ChainRecord:
     """Keep all one chain did, for the verdict and the trace.
 
     `ended` says why it ended: answered, finished, length, aborted, deadline, budget,
-    error, or a guard's reason.
+    error, or a guard's reason. `calls` tells of `completions` and `runs` of `programs` and
+    `executions`, item by item. `start_s` and `end_s` are seconds since the solve's start,
+    `place` counts from 0 in the order chains ended, None for one the solve ended.
     """
 
     index: int
@@ -48,6 +80,11 @@ class ChainRecord:
     executions: tuple[Execution, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     error: str | None = None
+    calls: tuple[ModelCall, ...] = ()
+    runs: tuple[ProgramRun, ...] = ()
+    start_s: float = 0.0
+    end_s: float | None = None
+    place: int | None = None
 
     @property
     def aborted(self) -> bool:
@@ -74,7 +111,10 @@ class Verdict:
     is the chance that all of them would have elected another answer (chances.overtaken;
     None where nobody voted or chains weigh differently). `tokens_saved` estimates the
     completion tokens not spent: what `planned` chains as long as those that finished would
-    have taken, less what was spent. `wall_s` is from the call to the verdict.
+    have taken, less what was spent.
+    `wall_s` is from the call to the verdict, `id` names the solve and
+    its trace; ids sort by time. `started` is in UTC, `rounds` is the most
+    rounds a chain might take, `traced` says whether a trace was kept.
     """
 
     answer: str | None
@@ -91,10 +131,14 @@ class Verdict:
     seed: int = 0
     wall_s: float = 0.0
     problem_id: str = ""
-    planned: int = 0
     finished: int = 0
     flip_chance: float | None = None
     tokens_saved: int = 0
+    id: str = ""
+    started: datetime | None = None
+    planned: int = 0
+    rounds: int = 0
+    traced: bool = False
 
     @property
     def abstained(self) -> bool:

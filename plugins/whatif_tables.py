@@ -19,7 +19,7 @@ from votebox.plugins.errors import TableError
 from votebox.plugins.whatif import Experiment, Ints
 
 if TYPE_CHECKING:
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
 
 __all__ = ["Grouping", "Row", "group", "read_table"]
 
@@ -243,7 +243,7 @@ def _load_one(file: Path) -> "pa.Table":
     if suffix not in _READERS:
         raise TableError(str(file), f"has no known ending {suffix!r}", f"use {' '.join(_READERS)}")
     if suffix == ".parquet":
-        import pyarrow.parquet  # type: ignore[import-untyped]
+        import pyarrow.parquet
 
         with file.open("rb") as stream:
             return pyarrow.parquet.read_table(stream)

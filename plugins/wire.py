@@ -29,8 +29,8 @@ def verdict_to_wire(verdict: Verdict) -> dict[str, Any]:
 
     Keys: answer (text or None), reason, stop_reason, stopped_by, abstained, confidence,
     votes (answer, weight, chains, members), contributions, chains, usage, recipe,
-    recipe_hash, seed, wall_s (seconds), problem_id, planned, finished, flip_chance,
-    tokens_saved.
+    recipe_hash, seed, wall_s (seconds), problem_id, id, started (ISO 8601), planned (chains),
+    rounds, traced, finished, flip_chance, tokens_saved.
     """
     return {
         "answer": verdict.answer,
@@ -49,7 +49,11 @@ def verdict_to_wire(verdict: Verdict) -> dict[str, Any]:
         "seed": verdict.seed,
         "wall_s": round(verdict.wall_s, 3),
         "problem_id": verdict.problem_id,
+        "id": verdict.id,
+        "started": verdict.started.isoformat() if verdict.started else None,
         "planned": verdict.planned,
+        "rounds": verdict.rounds,
+        "traced": verdict.traced,
         "finished": verdict.finished,
         "flip_chance": verdict.flip_chance,
         "tokens_saved": verdict.tokens_saved,
@@ -84,14 +88,30 @@ def _chain(chain: ChainRecord) -> dict[str, Any]:
         "rounds": chain.rounds,
         "error": chain.error,
         "usage": _plain(chain.usage),
-        "completions": [
-            {"text": c.text, "reasoning": c.reasoning, "finish_reason": c.finish_reason}
-            for c in chain.completions
-        ],
+        "start_s": _plain(chain.start_s),
+        "end_s": _plain(chain.end_s),
+        "place": chain.place,
+        "completions": [_completion(chain, n) for n in range(len(chain.completions))],
         "programs": list(chain.programs),
         "executions": [_plain(e) for e in chain.executions],
         "candidates": [_candidate(c) for c in chain.candidates],
     }
+
+
+def _completion(chain: ChainRecord, number: int) -> dict[str, Any]:
+    """Return a reply without the conversation before it, which a trace keeps."""
+    completion = chain.completions[number]
+    said = {
+        "text": completion.text,
+        "reasoning": completion.reasoning,
+        "finish_reason": completion.finish_reason,
+        "model": completion.model,
+    }
+    if number >= len(chain.calls):  # a record made elsewhere may not know
+        return said
+    call = chain.calls[number]
+    times = {"start_s": _plain(call.start_s), "end_s": _plain(call.end_s)}
+    return {**said, "node": call.node, "round": call.round, "seed": call.prompt.seed, **times}
 
 
 def _usage(usage: Usage, verdict: Verdict) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def test_wrong_keys_and_types_are_named(given, message):
 
 def test_every_option_of_a_solve_can_be_asked():
     assert set(OPTIONS) == set(SolveOptions.__dataclass_fields__)
-    given = dict.fromkeys(OPTIONS, 1)
+    given = dict.fromkeys(OPTIONS, 1) | {"trace": False}
     assert parse_request({"question": "1", **given}).options() == SolveOptions(**given)
 
 
