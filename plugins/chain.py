@@ -27,6 +27,7 @@ from votebox.plugins.nouns import (
     Candidate,
     ChainView,
     Completion,
+    Confidence,
     Evidence,
     Message,
     Problem,
@@ -317,13 +318,24 @@ class Chain:
         for parent, value in inputs.items():
             for item in value if isinstance(value, tuple) else (value,):
                 text, reason, execution = _readable(item)
+                sure = self._confidence(item)
                 for reading in read(node.plugin, node.options, text, reason):
                     evidence = _evidence(reading, text, parent, number, execution)
-                    found.append(Candidate(reading.value, node.id, self.log.index, 1.0, evidence))
+                    found.append(
+                        Candidate(reading.value, node.id, self.log.index, 1.0, evidence, sure)
+                    )
         self.log.candidates.extend(found)
         for candidate in found:
             self._c.emit(CandidateRead(self.log.index, node.id, candidate.answer))
         return tuple(found)
+
+    def _confidence(self, item: Completion | Execution) -> Confidence | None:
+        """Return the confidence of the reply an answer comes from, if it was measured."""
+        replies = self.log.completions
+        reply = item if isinstance(item, Completion) else replies[-1] if replies else None
+        if reply is None or reply.confidence is None:
+            return None
+        return Confidence(reply.usage.completion_tokens, logprob=reply.confidence)
 
     async def _step(self, node: Node, inputs: Mapping[str, Any], _number: int) -> Any:
         seen = {
