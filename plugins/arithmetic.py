@@ -2,13 +2,13 @@ r"""Evaluate one plain or LaTeX arithmetic expression exactly and within bounds.
 
 `evaluate` takes text that answers.py has cleaned and returns a Fraction or None; it
 never computes a number it cannot hold, so no input is slow. It knows + - * / ^ !,
-juxtaposed factors, \frac, \sqrt of a square and \binom, and nothing about answers.
+juxtaposed factors, \frac, exact roots and \binom, and nothing about answers.
 """
 
 import re
 from collections.abc import Callable
 from fractions import Fraction
-from math import comb, factorial, isqrt
+from math import comb, factorial
 from typing import Final
 
 __all__ = ["MAX_DIGITS", "UNIT", "evaluate"]
@@ -32,8 +32,9 @@ _SIGN: Final = re.compile(r"[+-]")
 _TIMES: Final = re.compile(r"\*(?!\*)|\\times(?![a-zA-Z])|\\cdot(?![a-zA-Z])|\\ast(?![a-zA-Z])")
 _OVER: Final = re.compile(r"/|\\div(?![a-zA-Z])")
 _POWER: Final = re.compile(r"\^|\*\*")
-_MACRO: Final = re.compile(r"\\([dt]?frac|sqrt|[dt]?binom)(?![a-zA-Z])")
-_FRACTION: Final = re.compile(r"\\[dt]?frac(?![a-zA-Z])")
+_MACRO: Final = re.compile(r"\\([cdt]?frac|nicefrac|sqrt|[dt]?binom)(?![a-zA-Z])")
+_FRACTION: Final = re.compile(r"\\[cdt]?frac(?![a-zA-Z])")
+_INDEX: Final = re.compile(r"\[\s*+(\d)\s*+\]")
 _CLOSING: Final = {"(": ")", "{": "}"}
 
 
@@ -123,6 +124,8 @@ class _Parser:
         if not self.take(_POWER):
             return value
         exponent = self.nested(self.factor)
+        if self.text[self.at - 1] == "!":  # 2^3! is 64 to some and 40320 to others
+            raise _Refused
         return _raised(value, exponent)
 
     def atom(self) -> Fraction:
@@ -131,7 +134,7 @@ class _Parser:
         if opening in _CLOSING:
             return self.group(opening)
         if macro := self.take(_MACRO):
-            return self.macro(macro[1].lstrip("dt"))
+            return self.macro(macro[1])
         number = self.take(_NUMBER)
         if not number:
             raise _Refused
@@ -150,9 +153,11 @@ class _Parser:
     def macro(self, name: str) -> Fraction:
         r"""Read the arguments of \frac, \sqrt or \binom."""
         if name == "sqrt":
-            return _root(self.argument())
+            index = self.take(_INDEX)
+            radicand = self.group("(") if self.peek() == "(" else self.argument()
+            return _root(radicand, int(index[1]) if index else 2)
         first, second = self.argument(), self.argument()
-        if name == "frac":
+        if name.endswith("frac"):
             return _bounded(first / second)
         whole = first.denominator == second.denominator == 1
         if not whole or not 0 <= second <= first <= 1000:
@@ -222,11 +227,21 @@ def _raised(base: Fraction, exponent: Fraction) -> Fraction:
     return _bounded(base ** int(exponent))
 
 
-def _root(value: Fraction) -> Fraction:
-    """Return the square root of the square of a rational."""
-    if value < 0:
+def _root(value: Fraction, index: int) -> Fraction:
+    """Return the exact root of a rational that has one; of a negative one only an odd root."""
+    if index < 2 or (value < 0 and index % 2 == 0):
         raise _Refused
-    root = Fraction(isqrt(value.numerator), isqrt(value.denominator))
-    if root * root != value:
+    top, bottom = _whole_root(abs(value.numerator), index), _whole_root(value.denominator, index)
+    root = Fraction(top if value >= 0 else -top, bottom)
+    if root**index != value:
         raise _Refused
     return root
+
+
+def _whole_root(number: int, index: int) -> int:
+    """Return the whole number whose power of `index` is nearest to `number` from below."""
+    low, high = 0, 1 << (number.bit_length() // index + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if middle**index <= number else (low, middle)
+    return low

@@ -2,7 +2,7 @@ r"""Read the final `\boxed{...}` of a reply: `extract:boxed`.
 
 The last complete box wins: an earlier one followed by a later one is a correction,
 never a set. Boxes in fenced code and placeholders do not count. A box that was cut off
-counts only when nothing else is there and what it holds is a number.
+counts only when nothing else is there and what it holds is an integer.
 """
 
 import re
@@ -14,15 +14,23 @@ from votebox.plugins.builtin.fences import fences
 from votebox.plugins.builtin.thinking import after_thinking
 
 _BOX: Final = re.compile(
-    r"(?P<box>\\\\?(?:boxed|fbox|framebox)(?![a-zA-Z])[ \t]*+\n?+[ \t]*+)(?P<open>\{)?"
+    r"(?P<box>\\\\?(?:boxed|fbox|framebox)(?![a-zA-Z])[ \t]*+(?:\[[^\[\]\n]{0,20}\][ \t]*+){0,2}+"
+    r"\n?+[ \t]*+)(?P<open>\{)?"
 )
 _TOKEN: Final = re.compile(_BOX.pattern + r"|\\.|[{}]", re.DOTALL)
 _BARE: Final = re.compile(r"-?\d[\d,]*+(?:\.\d++)?+(?!\w)|[a-zA-Z](?!\w)")
 _PLACEHOLDER: Final = re.compile(
     r"(?:\\text\{)?[\s<\[]*+(?:(?:your|the|final|numerical|numeric|integer)\s++)*+"
-    r"(?:answer(?:\s++here)?+|result|number|value|solution|\.{2,}|\\[lcd]?dots|…|\?+|_+)?+[\s>\]}.]*+",
+    r"(?:answer(?:\s++here)?+|result|number|value|solution|\.{2,}|\\[lcd]?dots|…|\?+|(?:\\?_)+"
+    r"|\\(?:big)?square)?+[\s>\]}.]*+",
     re.IGNORECASE,
 )
+_LETTER: Final = re.compile(r"(?:\\text[a-z]{0,2}\{)?\s*+\(?[a-zA-Z]\)?\s*+\}?+")
+_GROWING: Final = re.compile(r"[\d)}]\s*+(?:[-+*/^!]|\\(?:times|cdot|div)(?![a-zA-Z]))")
+_NEAR: Final = 2000
+"""Characters before the last box in which a box around it may begin."""
+
+type Span = tuple[int, int]
 
 
 def boxed(text: str, finish_reason: str | None, options: None = None) -> list[Reading]:
@@ -35,22 +43,49 @@ def boxed(text: str, finish_reason: str | None, options: None = None) -> list[Re
 
 
 def last_box(text: str, start: int) -> Reading | None:
-    """Return the last complete box behind `start`, else a numeric one that was cut off."""
-    first_box = _BOX.search(text, start)
-    if first_box is None:
+    """Return the last complete box behind `start`, else an integer in one that was cut off.
+
+    A single letter gives way to an earlier number: it is a placeholder or a choice's label.
+    """
+    if "box" not in text:
         return None
-    whole, cut = _boxes(_without_code(text, start), first_box.start())
+    bare = _without_code(text, start)
+    # Any box around the last one begins near it; what is longer is no answer.
+    near = max(start, bare.rfind("box", start) - _NEAR)
+    found = _last_of(bare, near)
+    if found and found.complete and not _LETTER.fullmatch(found.value):
+        return found
+    return _last_of(bare, start) if near > start else found
+
+
+def _last_of(text: str, start: int) -> Reading | None:
+    """Return the last box behind `start`, as `last_box` does, of text without code."""
+    opening = _BOX.search(text, start)
+    if opening is None:
+        return None
+    whole, cut = _boxes(text, opening.start())
+    letter: Reading | None = None
     for first, last in reversed(whole):
-        value = text[first:last].strip()
-        if not _PLACEHOLDER.fullmatch(value):
-            return Reading(value, (first, last))
-    if cut is None:
-        return None
-    rest = text[cut:].rstrip("$ \n")
+        reading = Reading(text[first:last].strip(), (first, last))
+        if letter is not None:
+            if canonical(reading.value) is not None:
+                return reading
+        elif _LETTER.fullmatch(reading.value):
+            letter = reading
+        elif not _PLACEHOLDER.fullmatch(reading.value):
+            return reading
+    return letter or (None if cut is None else _cut_off(text, cut))
+
+
+def _cut_off(text: str, start: int) -> Reading | None:
+    """Return the integer a box from `start` on holds so far, None when it may yet change."""
+    rest = text[start:].rstrip("$ \n")
     number = canonical(rest)
-    if number is None or number.denominator != 1 or rest.endswith((".", ",")):
+    if number is None or number.denominator != 1:
         return None
-    return Reading(rest.strip(), (cut, cut + len(rest)), complete=False)
+    if rest.endswith((".", ",")) or _GROWING.search(rest):
+        return None
+    return Reading(rest.strip(), (start, start + len(rest)), complete=False)
 
 
 def _without_code(text: str, start: int) -> str:
@@ -58,6 +93,8 @@ def _without_code(text: str, start: int) -> str:
 
     A fence that nobody closed hides what follows only when it names a language.
     """
+    if "```" not in text and "~~~" not in text:
+        return text
     parts, at = [], 0
     for fence in fences(text[start:]):
         if fence.closed or fence.tag:
@@ -67,12 +104,12 @@ def _without_code(text: str, start: int) -> str:
     return "".join([*parts, text[at:]])
 
 
-def _boxes(text: str, start: int) -> tuple[list[tuple[int, int]], int | None]:
+def _boxes(text: str, start: int) -> tuple[list[Span], int | None]:
     """Return the content spans of boxes as they close, and where the last open one begins.
 
     One pass with a stack of open braces; escaped characters are skipped.
     """
-    whole: list[tuple[int, int]] = []
+    whole: list[Span] = []
     opened: list[int] = []  # where a box's content begins, -1 for any other brace
     for token in _TOKEN.finditer(text, start):
         if token["box"]:

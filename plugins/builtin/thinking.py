@@ -1,15 +1,21 @@
 """Part a model's thinking from what it says: `strip:think-tags`.
 
 Reasoning models write `<think>..</think>` before their reply; some chat templates put
-the opening tag into the prompt, so only the closing one is sure to be seen.
+the opening tag into the prompt, so only the closing one is sure to be seen. A few models
+write other marks for the same thing.
 """
 
 from typing import Final
 
 from votebox.plugins import Completion, Register, hookimpl
 
-_OPENING: Final = "<think>"
-_CLOSING: Final = "</think>"
+_OPENING: Final = ("<think>", "<thinking>", "[THINK]")
+_CLOSING: Final = (
+    "</think>",  # QwQ, DeepSeek-R1, Qwen3
+    "</thinking>",
+    "[/THINK]",  # Magistral
+    "<|channel|>final<|message|>",  # gpt-oss
+)
 
 
 def think_tags(completion: Completion, options: None = None) -> str:
@@ -19,15 +25,15 @@ def think_tags(completion: Completion, options: None = None) -> str:
     tags is all final.
     """
     text = completion.text
-    if _CLOSING in text:
-        return text[after_thinking(text) :].lstrip()
-    return text.partition(_OPENING)[0].rstrip() if _OPENING in text else text
+    if start := after_thinking(text):
+        return text[start:].lstrip()
+    opened = [at for tag in _OPENING if (at := text.find(tag)) >= 0]
+    return text[: min(opened)].rstrip() if opened else text
 
 
 def after_thinking(text: str) -> int:
     """Return where the text behind the last closing tag begins, 0 without one."""
-    found = text.rfind(_CLOSING)
-    return 0 if found < 0 else found + len(_CLOSING)
+    return max(at + len(tag) if (at := text.rfind(tag)) >= 0 else 0 for tag in _CLOSING)
 
 
 @hookimpl

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from votebox.plugins import Completion
+from votebox.plugins.builtin.answer import answer
 from votebox.plugins.builtin.boxed import boxed
-from votebox.plugins.builtin.phrase import answer
 from votebox.plugins.builtin.thinking import think_tags
 
 BOXED = [
@@ -81,6 +81,7 @@ def test_a_box_that_was_cut_off_counts_when_it_holds_an_integer(text: str) -> No
 
 
 STATED = [
+    ("42", "42"),
     ("The answer is 42.", "42"),
     ("The final answer is: 42", "42"),
     ("**Final Answer:** 42", "42"),
@@ -101,7 +102,6 @@ STATED = [
 
 UNSTATED = [
     "",
-    "42",
     "x = 5",
     "The answer is x.",
     "The answer is not 42.",
