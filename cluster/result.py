@@ -63,19 +63,17 @@ def _votes(verdict: Mapping[str, Any]) -> Table:
 
 
 def _cost(verdict: Mapping[str, Any]) -> str:
-    usage = verdict["usage"]
+    usage, saved = verdict["usage"], verdict.get("tokens_saved")
     parts = [
         f"confidence {verdict['confidence']:.0%}",
         f"{usage['chains']} chains, {usage['chains_aborted']} stopped early",
         f"{usage['executions']} programs",
-        f"{usage['total_tokens']:,} tokens",
+        f"{usage['total_tokens']:,} tokens" + (f" ({saved:,} saved)" if saved else ""),
         f"{verdict['wall_s']:.1f} s",
         f"recipe {verdict['recipe']}, seed {verdict['seed']}",
     ]
     if verdict["stopped_by"]:
         parts.insert(1, f"stopped by {verdict['stopped_by']}")
-    if verdict["finished"] < verdict["planned"]:
-        parts[-4] += f" (about {verdict['tokens_saved']:,} saved)"
-        if verdict["flip_chance"] is not None:
-            parts.insert(1, f"{verdict['flip_chance']:.1%} that all chains would differ")
+    if verdict.get("flip_chance"):  # 0 once all chains have ended
+        parts.insert(1, f"{verdict['flip_chance']:.1%} that all chains would differ")
     return one_line(" · ".join(parts))
