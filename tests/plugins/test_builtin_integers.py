@@ -79,4 +79,4 @@ def test_no_output_raises_and_reading_twice_agrees(output: str) -> None:
 def test_a_megabyte_of_anything_is_read_in_time(unit: str) -> None:
     started = time.perf_counter()
     last_integer(unit * (1_000_000 // len(unit)), "stop")
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 60  # a quadratic rule takes many minutes
