@@ -71,7 +71,7 @@ def _before(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> list[_
     return [*node.decorator_list, *steps, _Bind(node.name)]
 
 
-def _steps(node: ast.AST) -> list[_Step]:
+def _steps(node: ast.AST) -> list[_Step]:  # noqa: C901 - one case a kind of node
     """Return the parts of a node in the order they run, with marks for names it binds."""
     match node:
         case ast.Assign(value=value, targets=targets):

@@ -186,17 +186,17 @@ def _without_magics(source: str) -> str:
 
 
 def _unescaped(source: str) -> str:
-    """Return code with entities resolved, and as lines where it says `\\n` for each end."""
+    r"""Return code with entities resolved, and as lines where it says `\n` for each end."""
     source = _ENTITY.sub(lambda entity: html.unescape(entity[0]), source)
     return source if "\n" in source else source.replace("\\n", "\n")
 
 
 def _with_ascii_signs(source: str) -> str:
-    return source.translate(str.maketrans(_SIGNS))
+    return source.translate({ord(sign): plain for sign, plain in _SIGNS.items()})
 
 
 def _with_ascii_quotes(source: str) -> str:
-    return source.translate(str.maketrans(_QUOTES))
+    return source.translate({ord(sign): plain for sign, plain in _QUOTES.items()})
 
 
 _REPAIRS: Final[tuple[tuple[str, Callable[[str], str]], ...]] = (
