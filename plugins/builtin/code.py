@@ -2,31 +2,41 @@
 
 The last Python block of the reply counts; earlier blocks come before it only when it
 uses names they bind. Blocks of other languages and of pasted output are no programs.
+Where code may stand is in `carriers`, how it is mended in `repair`, what it prints in
+`printing`.
 """
 
 import ast
-import builtins
-import textwrap
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from votebox.plugins import Reading, Register, declare, hookimpl
-from votebox.plugins.builtin.fences import Fence, fences
+from votebox.plugins.builtin.binding import Names, names, needed
+from votebox.plugins.builtin.carriers import BARE, called, fenced, unfenced
+from votebox.plugins.builtin.fences import Fence, is_python
+from votebox.plugins.builtin.printing import prints, shown
+from votebox.plugins.builtin.repair import Parser, Program, mend
 from votebox.plugins.builtin.thinking import after_thinking
 
-_TAGS: Final = frozenset({"py", "python", "python2", "python3", "py3", "ipython", "sage"})
-_MAX_CHARS: Final = 100_000
-"""Longer programs are run as they are, unread."""
 _MOST_BLOCKS: Final = 32
-"""Blocks before the last one that it may continue, itself included."""
-_MAX_DROPPED: Final = 20
-"""Lines a program that was cut off may lose."""
-_DOES: Final = (
-    ast.Call, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Import, ast.ImportFrom, ast.For,
-    ast.While, ast.FunctionDef, ast.BinOp,
+"""Blocks of a reply that are looked at, from its end."""
+_STATEMENTS: Final = (
+    ast.Import, ast.ImportFrom, ast.For, ast.While, ast.FunctionDef, ast.ClassDef, ast.With,
 )  # fmt: skip
-_BUILTIN_NAMES: Final = frozenset(dir(builtins))
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Hold a block and the program in it."""
+
+    fence: Fence
+    program: Program
+    names: Names = field(default=Names(frozenset(), frozenset(), star=False))
+
+    @property
+    def tree(self) -> ast.Module:
+        return self.program.tree or ast.Module([], [])
 
 
 @declare(closes=("```", "~~~"))
@@ -34,176 +44,117 @@ def python_blocks(text: str, finish_reason: str | None, options: None = None) ->
     """Return the reply's program, of what stands behind the thinking where code is there.
 
     A block that was cut off loses lines until it parses; while the reply still streams
-    (finish_reason None) only closed blocks count. A program that prints nothing and ends
-    in a bare expression gets that expression printed.
+    (finish_reason None) only closed blocks count. A program that prints nothing has its
+    result printed. Notes say what was mended.
     """
-    start = after_thinking(text)
-    blocks = _programs(fences(text[start:]), streaming=finish_reason is None)
-    if not blocks and start:
-        start, blocks = 0, _programs(fences(text), streaming=finish_reason is None)
-    if not blocks:
+    parser = Parser()
+    for start, found in _places(text, streaming=finish_reason is None):
+        blocks = [fence for fence in found if fence.closed or finish_reason is not None]
+        chosen = _choose([_block(fence, parser) for fence in blocks[-_MOST_BLOCKS:]])
+        if chosen:
+            return [_reading(chosen, start)]
+    return []
+
+
+def _places(text: str, *, streaming: bool) -> Iterator[tuple[int, list[Fence]]]:
+    """Yield blocks with the offset they count from, the surest places for code first."""
+    final = after_thinking(text)
+    starts = (final, 0) if final else (0,)
+    for start in starts:
+        yield start, fenced(text[start:])
+        yield start, called(text[start:])
+    if not streaming:
+        for found in unfenced(text[final:]):
+            yield final, found
+
+
+def _block(fence: Fence, parser: Parser) -> _Block:
+    program = mend(fence.code, parser, closed=fence.closed)
+    return _Block(fence, program, names(program.tree)) if program.tree else _Block(fence, program)
+
+
+def _choose(blocks: Sequence[_Block]) -> list[_Block]:
+    """Return the last block that is a program, behind the earlier ones it continues.
+
+    Code comes before what only might be code, such as a bare expression, and that before
+    code with an error; but an error does not give way to a block that prints nothing.
+    """
+    grades = _grades(blocks)
+    best = max(grades, default=0)
+    if best == 0:
         return []
-    last, source, notes = blocks[-1][0], blocks[-1][1], []
-    if not last.closed:
-        notes.append("cut off")
-    needed = _needed([program for _, program in blocks])
-    if needed:
-        source = "\n".join([*needed, source])
-        notes.append(f"continues {len(needed)} earlier blocks")
-    shown = _printed(source)
-    if shown != source:
-        notes.append("prints its last expression")
-    span = (start + last.span[0], start + last.span[1])
-    return [Reading(shown, span, complete=last.closed, notes=tuple(notes))]
+    last = max(number for number, grade in enumerate(grades) if grade == best)
+    broken = max((number for number, grade in enumerate(grades) if grade == 1), default=-1)
+    if broken > last and not prints(blocks[last].tree):
+        last = broken
+    earlier = [block for block, grade in zip(blocks[:last], grades, strict=False) if grade > 1][
+        ::-1
+    ]
+    numbers = needed(blocks[last].names, (block.names for block in earlier))
+    return [*(earlier[number] for number in reversed(numbers)), blocks[last]]
 
 
-def _programs(blocks: Sequence[Fence], *, streaming: bool) -> list[tuple[Fence, str]]:
-    """Return the blocks that hold Python, with their source."""
-    found = []
-    for block in blocks:
-        if block.closed or not streaming:
-            source = _source(block)
-            if source:
-                found.append((block, source))
-    return found
-
-
-def _source(block: Fence) -> str:
-    """Return the Python of a block, "" when it is something else."""
-    source = block.code.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
-    if source[:1] in (" ", "\t"):
-        source = textwrap.dedent(source)
-    if block.tag not in _TAGS and (block.tag or not any(c.isalpha() for c in source)):
-        return ""
-    if not block.closed:
-        source = _head(source)
-    if not block.tag:
-        tree = _parse(source)
-        if tree is None or not any(isinstance(node, _DOES) for node in ast.walk(tree)):
-            return ""
-    return source.rstrip()
-
-
-def _head(source: str) -> str:
-    """Return a program that was cut off without its last lines, "" when none parses."""
-    lines = source.split("\n") if len(source) <= _MAX_CHARS // 4 else []
-    for kept in range(len(lines), max(len(lines) - _MAX_DROPPED, 0), -1):
-        head = "\n".join(lines[:kept])
-        if _parse(head) is not None:
-            return head
-    return ""
-
-
-def _parse(source: str) -> ast.Module | None:
-    """Return the syntax tree, None for what is not Python or too much to look at."""
-    if len(source) > _MAX_CHARS:
-        return None
-    try:
-        with warnings.catch_warnings():  # about escapes in the model's strings
-            warnings.simplefilter("ignore")
-            return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-
-
-def _needed(programs: Sequence[str]) -> list[str]:
-    """Return the earlier programs whose names the last one uses, directly or through them."""
-    programs = programs[-_MOST_BLOCKS:]
-    last = _parse(programs[-1]) if len(programs) > 1 else None
-    if last is None:
-        return []
-    needed, _ = _names(last)
-    chosen: list[str] = []
-    for program in reversed(programs[:-1]):
-        tree = _parse(program)
-        if tree is None or not needed:
-            continue
-        free, bound = _names(tree)
-        if "*" in bound or needed & bound:
-            chosen.insert(0, program)
-            needed = (needed - bound) | free
-    return chosen
-
-
-def _names(tree: ast.Module) -> tuple[set[str], set[str]]:
-    """Return the names a program needs from outside and those it binds at its top level."""
-    free: set[str] = set()
+def _grades(blocks: Iterable[_Block]) -> list[int]:
+    """Return of each block 0: no program, 1: does not parse, 2: may be one, 3: is one."""
     bound: set[str] = set()
-    later: set[str] = set()  # used inside functions, which may run after a later binding
-    for statement in tree.body:
-        loads, stores = _uses(statement)
-        match statement:
-            case (
-                ast.FunctionDef(name=name)
-                | ast.AsyncFunctionDef(name=name)
-                | ast.ClassDef(name=name)
-            ):
-                later |= loads - stores
-                bound.add(name)
-            case ast.Assign() | ast.AugAssign() | ast.AnnAssign():
-                targets = _stored(statement)
-                free |= loads - bound - (stores - targets)
-                bound |= stores
-            case _:
-                free |= loads - bound - stores
-                bound |= stores
-    free |= later - bound
-    return (set() if "*" in bound else free - _BUILTIN_NAMES), bound
+    grades = []
+    for block in blocks:
+        grade = _grade(block)
+        if not block.fence.python and not block.names.star and block.names.free - bound:
+            grade = 0  # a formula, a pasted result: nothing binds its names
+        if grade > 1:
+            bound |= block.names.bound
+        grades.append(grade)
+    return grades
 
 
-def _uses(statement: ast.stmt) -> tuple[set[str], set[str]]:
-    """Return the names a statement reads and those it binds, at any depth."""
-    loads: set[str] = set()
-    stores: set[str] = set()
-    for node in ast.walk(statement):
-        match node:
-            case ast.Name(id=name, ctx=ast.Load()):
-                loads.add(name)
-            case ast.Name(id=name) | ast.arg(arg=name) | ast.FunctionDef(name=name):
-                stores.add(name)
-            case ast.alias(name=name, asname=other):
-                stores.add(other or name.partition(".")[0])
-            case ast.ExceptHandler(name=str(name)):
-                stores.add(name)
-    if isinstance(statement, ast.AugAssign):
-        loads |= _stored(statement)
-    return loads, stores
+def _grade(block: _Block) -> int:
+    tag, tree = block.fence.tag, block.program.tree
+    if tree is None:
+        return int(is_python(tag) and bool(block.program.source))
+    if not tree.body:
+        return 0
+    if is_python(tag):
+        return 2 if all(map(_states, tree.body)) else 3
+    acts = any(map(_acts, tree.body))
+    if tag == BARE or acts:
+        return 3 * acts
+    some = (ast.Call, ast.Assign, ast.AugAssign, ast.BinOp)
+    named = any(character.isalpha() for character in block.program.source)
+    return 2 * (named and any(isinstance(node, some) for node in ast.walk(tree)))
 
 
-def _stored(statement: ast.Assign | ast.AugAssign | ast.AnnAssign) -> set[str]:
-    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-    return {node.id for t in targets for node in ast.walk(t) if isinstance(node, ast.Name)}
+def _states(statement: ast.stmt) -> bool:
+    """Return whether a statement only states a value, as pasted output does."""
+    if not isinstance(statement, ast.Expr):
+        return False
+    return not any(isinstance(node, (ast.Name, ast.BinOp)) for node in ast.walk(statement))
 
 
-def _printed(source: str) -> str:
-    """Return a program that prints nothing with its last expression printed in place.
-
-    Lines keep their numbers, so that a traceback still points at the model's own code.
-    """
-    tree = _parse(source)
-    if tree is None or not tree.body or any(_prints(node) for node in ast.walk(tree)):
-        return source
-    last = tree.body[-1]
-    if not isinstance(last, ast.Expr) or isinstance(last.value, ast.Constant):
-        return source
-    value = last.value
-    lines = source.encode().split(b"\n")  # the tree counts columns in bytes
-    ends = (
-        (value.end_lineno, value.end_col_offset, b")"),
-        (value.lineno, value.col_offset, b"print("),
-    )
-    for line, column, added in ends:
-        if line is None or column is None:
-            return source
-        lines[line - 1] = lines[line - 1][:column] + added + lines[line - 1][column:]
-    return b"\n".join(lines).decode()
-
-
-def _prints(node: ast.AST) -> bool:
-    match node:
-        case ast.Name(id="print") | ast.Attribute(attr="stdout"):
+def _acts(statement: ast.stmt) -> bool:
+    """Return whether a statement is one that neither prose nor a pasted result holds."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Name(id="print"))):
             return True
-    return False
+        case ast.Assign(value=value) | ast.AugAssign(value=value):
+            return any(isinstance(node, ast.Call) for node in ast.walk(value))
+    return isinstance(statement, _STATEMENTS)
+
+
+def _reading(blocks: Sequence[_Block], offset: int) -> Reading:
+    last, earlier = blocks[-1], blocks[:-1]
+    notes = list(last.program.notes)
+    if not last.fence.closed:
+        notes.insert(0, "cut off")
+    if earlier:
+        notes.append(f"continues {len(earlier)} earlier blocks")
+    source, note = last.program.source, "does not parse"
+    if last.program.tree is not None:
+        source, note = shown(source, last.tree, [block.tree for block in earlier])
+    notes += [note] if note else []
+    program = "\n".join([*(block.program.source for block in earlier), source])
+    span = (offset + last.fence.span[0], offset + last.fence.span[1])
+    return Reading(program, span, complete=last.fence.closed, notes=tuple(notes))
 
 
 @hookimpl
