@@ -9,6 +9,7 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from votebox.sandbox import messages
@@ -87,8 +88,13 @@ class Program:
             raise ServerLost("the fork server did not start a program in time") from None
 
     def processes(self) -> list[int]:
-        """Return the numbers of its processes, where a cgroup tells them."""
-        return self.group.group.processes() if self.group else []
+        """Return the numbers of its processes, process 1 of their namespace left out."""
+        if self.group:
+            return self.group.group.processes()
+        if self._handles is None:
+            return []
+        init, program = map(number_of, (self._handles.init, self._handles.program))
+        return [n for n in (program, *descendants(program), *descendants(init)) if n]
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the program alone."""
@@ -184,6 +190,27 @@ def pack_job(job: Job, *, groups: int, session: bool) -> bytes:
             "wanted": job.wanted,
         }
     )
+
+
+def number_of(pidfd: int) -> int:
+    """Return the number of the process a pidfd stands for, 0 when it has ended."""
+    lines = Path("/proc/self/fdinfo", str(pidfd)).read_text(encoding="ascii").splitlines()
+    found = next((line for line in lines if line.startswith("Pid:")), "Pid: 0")
+    return max(0, int(found.removeprefix("Pid:")))
+
+
+def descendants(process: int) -> list[int]:
+    """Return the children of a process, theirs, and so on; 0 has none."""
+    found: list[int] = []
+    parents = [process] if process else []
+    while parents:
+        parent = parents.pop()
+        with suppress(OSError):  # it has ended
+            for task in Path("/proc", str(parent), "task").iterdir():
+                children = (task / "children").read_text(encoding="ascii")
+                parents += map(int, children.split())
+        found.append(parent)
+    return found[1:]
 
 
 def tell(pidfd: int, number: signal.Signals) -> None:

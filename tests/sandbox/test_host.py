@@ -1,6 +1,11 @@
 """What we say about the host, above all when it cannot isolate."""
 
 import ast
+import json
+import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -153,3 +158,52 @@ def test_a_version_2_group_gets_its_limits_in_one_directory(tmp_path: Path) -> N
     (tmp_path / "g" / "memory.events").write_text("low 0\noom 3\noom_kill 2\n")
     (tmp_path / "g" / "pids.events").write_text("max 4\n")
     assert (group.oom_kills, group.refusals, group.peak_mib) == (2, 4, 0.0)
+
+
+def _readable_for_all(paths: list[Path]) -> str:
+    """Return shell text that shows `paths` to everybody, in a mount namespace of its own.
+
+    An interpreter below a private home is bound to where it was, below an empty directory.
+    """
+    private: dict[Path, list[Path]] = {}
+    for path in paths:
+        closed = [p for p in reversed(path.parents) if not p.stat().st_mode & 0o001]
+        if closed:
+            private.setdefault(closed[0], []).append(path)
+    lines = ["set -e", "mount --make-rprivate /", "mount -t tmpfs t /run"]
+    for home, below in private.items():
+        for number, path in enumerate(below):
+            kept = f"/run/{home.name}{number}"
+            lines += [f"mkdir {kept}", f"mount --rbind {shlex.quote(str(path))} {kept}"]
+        lines.append(f"mount -t tmpfs -o mode=755 t {shlex.quote(str(home))}")
+        for number, path in enumerate(below):
+            place = shlex.quote(str(path))
+            lines += [f"mkdir -p {place}", f"mount --rbind /run/{home.name}{number} {place}"]
+    return "\n".join(lines)
+
+
+def test_a_user_who_is_not_root_gets_all_walls_but_cgroups() -> None:
+    script = Path(__file__).with_name("as_nobody.py")
+    command = [sys.executable, str(script)]
+    if os.getuid() == 0:
+        tree = Path(votebox.sandbox.__file__).resolve().parents[1]
+        python = Path(sys.executable).resolve().parents[1]
+        show = _readable_for_all([tree, Path(sys.prefix), python])
+        drop = "setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs"
+        command = ["unshare", "-m", "sh", "-c", f'{show}\nexec {drop} "$@"', "sh", *command]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen.pop("user") != 0
+    assert seen == {
+        "isolation": "nsjail+fork+userns+seccomp+rlimits",
+        "sum": ["ok", "42\n"],
+        "loop": ["timeout", ""],
+        "greedy": ["timeout", ""],
+        "hungry": ["memory", ""],
+        "talker": ["output", ("x" * 1000)[:100]],
+        "spy": ["error", ""],
+        "caller": ["error", ""],
+        "session": ["ok", "42\n"],
+        "deaf": ["timeout", True, True],
+    }
