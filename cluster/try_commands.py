@@ -123,7 +123,7 @@ def _use(
     kinds: tuple[str, ...] = _KINDS,
 ) -> "Use":
     from votebox.plugins import PluginError, RecipeError
-    from votebox.plugins.recipe import bind
+    from votebox.plugins.loader import bind
 
     if name.partition(":")[0] not in kinds:
         known = ", ".join(f"{kind}:NAME" for kind in kinds)

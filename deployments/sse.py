@@ -107,6 +107,11 @@ def payload(model: str, prompt: Prompt, without: Collection[str] = ()) -> dict[s
             body[name] = getattr(given, name)
     if given.stop:
         body["stop"] = list(given.stop)
+    if given.stop and given.include_stop_str_in_output:
+        body["include_stop_str_in_output"] = True
+    if prompt.messages and prompt.messages[-1].role == "assistant":
+        # vLLM's and SGLang's words for a reply that goes on.
+        body["continue_final_message"], body["add_generation_prompt"] = True, False
     if given.logprobs:
         body["logprobs"] = True
     return {name: value for name, value in body.items() if name not in without}

@@ -189,9 +189,11 @@ class Stepper:
 
     def _render(self, prompt: Prompt) -> list[int]:
         tokenizer = self._llm.get_tokenizer()
-        messages = [{"role": m.role, "content": m.content} for m in prompt.messages]
+        *said, last = [{"role": m.role, "content": m.content} for m in prompt.messages]
+        begun = last["content"] if last["role"] == "assistant" else ""
+        messages = said if last["role"] == "assistant" else [*said, last]
         text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
+        ids: list[int] = tokenizer.encode(text + begun, add_special_tokens=False)
         return ids
 
     def _add(self, group: Group, chain: _Chain, prompt: Prompt, ids: list[int], room: int) -> None:
@@ -282,6 +284,7 @@ def _params(prompt: Prompt, room: int) -> Any:
         seed=prompt.seed,
         max_tokens=min(given.max_tokens or room, room),
         stop=list(given.stop),
+        include_stop_str_in_output=given.include_stop_str_in_output,
         repetition_penalty=given.repetition_penalty,
         presence_penalty=given.presence_penalty,
         frequency_penalty=given.frequency_penalty,

@@ -29,6 +29,7 @@ from votebox.plugins.events import (
     VoteChanged,
 )
 from votebox.plugins.hookspecs import Register, RegisterRecipe, hookimpl, hookspec
+from votebox.plugins.loader import load_recipe
 from votebox.plugins.nouns import (
     Candidate,
     ChainView,
@@ -45,7 +46,7 @@ from votebox.plugins.nouns import (
     Usage,
 )
 from votebox.plugins.ports import Delta, Engine, SampleStream, SandboxPort, TraceSink
-from votebox.plugins.recipe import Budget, Node, Recipe, Use, load_recipe
+from votebox.plugins.recipe import Budget, Node, Recipe, Use
 from votebox.plugins.recount import Recount, recipe_of, recount
 from votebox.plugins.registry import Plugin, Registry, declare
 from votebox.plugins.replay import Recorded, ReplayEngine

@@ -1,24 +1,24 @@
 """Run one chain: its rounds, each a walk over the recipe's per-chain nodes.
 
 Every node of a round is a task that waits for its parents, so branches run side by side
-and nothing waits for another chain. A program starts as soon as its block closes, while
-the reply still streams. Knows nothing of the vote: it reads candidates and ends.
+and nothing waits for another chain. Replies are talk.py's affair. Knows nothing of the
+vote: it reads candidates and ends.
 """
 
 import asyncio
-import hashlib
 from asyncio import create_task
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from secrets import token_hex
 from typing import Any, Final
 
 from votebox.plugins.calls import call, call_async, expect, read
-from votebox.plugins.chainlog import ChainLog, GrowingReply
+from votebox.plugins.chainlog import ChainLog
 from votebox.plugins.errors import PromptTooLong
 from votebox.plugins.events import (
     CandidateRead,
     ChainStarted,
-    ChainText,
     Event,
     ProgramFinished,
     ProgramStarted,
@@ -29,7 +29,6 @@ from votebox.plugins.nouns import (
     Completion,
     Confidence,
     Evidence,
-    Message,
     Problem,
     Prompt,
     Reading,
@@ -38,17 +37,18 @@ from votebox.plugins.nouns import (
 from votebox.plugins.ports import Engine, SandboxPort
 from votebox.plugins.programs import Programs
 from votebox.plugins.recipe import Node, Recipe
-from votebox.plugins.sampler import Reply, Sampler
+from votebox.plugins.sampler import Sampler
+from votebox.plugins.seeds import derive_seed
+from votebox.plugins.talk import Talk
 from votebox.plugins.turns import next_turn, output_turn
 from votebox.plugins.verdicts import ChainRecord, ProgramRun
-from votebox.plugins.voting import ChainProgress
-from votebox.sandbox import Execution
+from votebox.sandbox import Execution, SandboxError
 
-__all__ = ["Chain", "Ports", "SolveContext", "derive_seed"]
+__all__ = ["Chain", "Ports", "SolveContext"]
 
 _SKIPPED: Final = object()
-_MOST_ASKED: Final = 16
-"""How often a reply that still streams is searched for programs; then its end is awaited."""
+_LEAST_WALL_S: Final = 0.05
+"""With less time left no program is started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,11 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class SolveContext:
-    """Hold what all chains of one solve share; `clock` gives the seconds since its start."""
+    """Hold what all chains of one solve share.
+
+    `clock` gives the seconds since its start. `ran` is told the wall seconds of each program,
+    and `sandbox_left` tells how many are left, None where there is no bound.
+    """
 
     recipe: Recipe
     ports: Ports
@@ -80,6 +84,8 @@ class SolveContext:
     spend: Callable[[int], None]
     observe: Callable[..., None]
     clock: Callable[[], float]
+    ran: Callable[[float], None] = lambda _: None
+    sandbox_left: Callable[[], float | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +95,6 @@ class _Continue:
     text: str
 
 
-def derive_seed(*parts: object) -> int:
-    """Return a 31-bit seed that depends on every part.
-
-    >>> derive_seed(1, "think", 0) == derive_seed(1, "think", 0)
-    True
-    """
-    digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 33
-
-
 class Chain:
     """Run one chain and keep its record; `run` once, then read `record()`."""
 
@@ -106,9 +102,9 @@ class Chain:
         self._c = context
         self._recipe = context.recipe
         self.log = ChainLog(index, derive_seed(context.seed, index), context.clock)
-        self._transcripts: dict[str, tuple[Message, ...]] = {}
         self._programs = Programs(lambda box, code: create_task(self._execute(box, code)))
-        self._guarded: str | None = None
+        self._talk = Talk(context, self.log, self._programs, self._execute)
+        self._session = ""  # of its inline programs, once there is one
 
     async def run(self) -> None:
         """Run the rounds until the chain has answered, has nothing to say, or fails.
@@ -127,6 +123,7 @@ class Chain:
             self._fail(group)
         finally:
             await self._programs.drop()
+            await self._end_session()
             self.log.end_s = self._c.clock()
 
     def values(self, node: str) -> list[Any]:
@@ -148,8 +145,8 @@ class Chain:
             if not spoke:
                 break
             self.log.turns.append(Turn(number, values))
-            if self._guarded:
-                return self._guarded
+            if self._talk.guarded:
+                return self._talk.guarded
             new = self.log.candidates[before:]
             if any(c.source in self._recipe.answered_by for c in new):
                 return "answered"
@@ -194,7 +191,11 @@ class Chain:
         if isinstance(made, Prompt):
             return made
         last = self.log.turns[-1].values
-        boxes = (n for n in self._recipe.nodes.values() if n.kind == "sandbox" and last.get(n.id))
+        boxes = (
+            n
+            for n in self._recipe.nodes.values()
+            if n.kind == "sandbox" and last.get(n.id) and n.options.turn != "inline"
+        )
         parts = [output_turn(last[box.id], box.options, box.limits) for box in boxes]
         text = next_turn("\n".join(parts), made)
         return None if text is None else _Continue(text)
@@ -204,75 +205,23 @@ class Chain:
         return ChainView(self.log.index, self._c.planned, self.log.seed, turns, inputs)
 
     async def _model(self, node: Node, inputs: Mapping[str, Any], number: int) -> Any:
-        if self._guarded:
+        if self._talk.guarded:
             return _SKIPPED  # the chain is to end
         given = next(iter(inputs.values()))
-        if isinstance(given, _Continue):
-            messages = (*self._transcripts.get(node.id, ()), Message("user", given.text))
-            given = Prompt(messages)
-        seed = given.seed if given.seed is not None else derive_seed(self.log.seed, node.id, number)
-        prompt = replace(given, sampling=given.sampling or node.sampling, seed=seed)
         if number == 0 and not self.log.completions and not self.log.growing:
             self._c.emit(ChainStarted(self.log.index, self.log.label))
-        sampler = self._c.samplers[node.name]
-        growing = self.log.start_call(node.id, number, prompt, sampler.model)
-        completion = await self._stream(node, sampler.start(prompt), growing)
-        said = (*prompt.messages, Message("assistant", completion.text))
-        self._transcripts[node.id] = said
-        return completion
-
-    async def _stream(self, node: Node, reply: Reply, growing: GrowingReply) -> Completion:
-        number = growing.call.round
-        finish: str | None = None
-        async for delta in reply.deltas():
-            growing.add(delta)
-            finish = delta.finish_reason
-            if delta.text or delta.tokens:
-                self._c.spend(delta.tokens + delta.prompt_tokens)
-                self._c.emit(ChainText(self.log.index, node.id, number, delta.text, delta.tokens))
-            if finish is None:
-                await self._while_streaming(node, growing, reply)
-        return self.log.end_call(finish or "stop", growing)
-
-    async def _while_streaming(self, node: Node, growing: GrowingReply, reply: Reply) -> None:
-        for guard in self._recipe.guards:
-            wall_s = self._c.clock() - growing.call.start_s
-            progress = ChainProgress(self.log.index, growing.text, growing.tokens, wall_s)
-            reason = call(guard.plugin, guard.options, progress)
-            if reason and not growing.aborted:
-                growing.aborted = True
-                self._guarded = self._guarded or str(reason)
-                await reply.abort()
-        readers = [
-            code
-            for code in self._recipe.nodes.values()
-            if code.kind == "code"
-            and node.id in code.after
-            and code.plugin
-            and any(close in growing.window for close in code.plugin.closes)
-        ]
-        if readers and growing.asked < _MOST_ASKED:
-            growing.asked += 1
-            growing.window = ""  # what closed here is not asked about again
-            for code in readers:
-                await self._start_early(code, growing.text)
-
-    async def _start_early(self, code: Node, text: str) -> None:
-        """Start the programs that stand whole in a reply that still streams."""
-        readings = read(code.plugin, code.options, text, None)
-        boxes = (n for n in self._recipe.nodes.values() if n.kind == "sandbox")
-        behind = (box for box in boxes if code.id in box.after)
-        await self._programs.start_early(behind, {r.value for r in readings if r.complete})
+        if isinstance(given, _Continue):
+            given = self._talk.continued(node, given.text)
+        return await self._talk.reply(node, given, number)
 
     async def _execute(self, node: Node, program: str) -> Execution:
-        sandbox = self._c.ports.sandbox
-        assert sandbox is not None  # noqa: S101 - the solver refused the recipe otherwise
         self._c.emit(ProgramStarted(self.log.index, program))
         start_s, number = self._c.clock(), len(self.log.turns)
-        execution = await sandbox.run(program, limits=node.limits)
+        execution = await self._run_program(node, program)
         self.log.runs.append(ProgramRun(node.id, number, start_s, self._c.clock()))
         self.log.programs.append(program)
         self.log.executions.append(execution)
+        self._c.ran(execution.wall_s)
         self._c.emit(ProgramFinished(self.log.index, execution))
         self._c.observe(
             "program_finished",
@@ -282,8 +231,34 @@ class Chain:
         )
         return execution
 
+    async def _run_program(self, node: Node, program: str) -> Execution:
+        sandbox, left_s = self._c.ports.sandbox, self._c.sandbox_left()
+        assert sandbox is not None  # noqa: S101 - the solver refused the recipe otherwise
+        if left_s is None:
+            limits = node.limits
+        elif left_s < _LEAST_WALL_S:
+            return Execution.rejected("the solve's seconds in the sandbox are used up")
+        else:
+            limits = replace(node.limits, wall_s=min(node.limits.wall_s, left_s))
+        if node.options.turn != "inline" or not node.options.session:
+            return await sandbox.run(program, limits=limits)
+        self._session = self._session or f"chain-{token_hex(8)}"
+        return await sandbox.run(program, limits=limits, session=self._session)
+
+    async def _end_session(self) -> None:
+        """Give the interpreter back, where the sandbox can; it would end by itself later."""
+        end = getattr(self._c.ports.sandbox, "end_session", None)
+        if self._session and end is not None:
+            session, self._session = self._session, ""
+            with suppress(SandboxError):
+                await end(session)
+
     async def _sandbox(self, node: Node, inputs: Mapping[str, Any], number: int) -> Any:
-        programs: list[str] = [r.value for r in next(iter(inputs.values()))]
+        readings: tuple[Reading, ...] = next(iter(inputs.values()))
+        if node.options.turn == "inline":
+            inline = self._talk.inline.pop(node.id, None)
+            return () if inline is None else await inline.rest(readings)
+        programs = [reading.value for reading in readings]
         if not programs and node.options.when_no_code == "next-prompt":
             nudge = self._nudge(number)
             programs = [f"print({nudge!r})"] if nudge else []

@@ -29,14 +29,32 @@ class GrowingReply:
     window: str = ""
     asked: int = 0
     aborted: bool = False
+    _before: int = 0
+
+    def ask(self) -> None:
+        """Note that the engine is asked to begin the reply, or to go on with it.
+
+        The reply so far is then part of its prompt, and is not counted again as such.
+        """
+        self._before = self.tokens
+
+    @property
+    def total_tokens(self) -> int:
+        """Return the tokens of prompt, reply and what was put into it, each counted once."""
+        return self.prompt_tokens + self.tokens
+
+    def insert(self, text: str) -> None:
+        """Append what no model wrote."""
+        self.parts.append(text)
+        self.window = ""
 
     def add(self, delta: Delta) -> None:
         """Append what the engine sent; `window` is the new text with a little before it."""
         self.parts.append(delta.text)
         self.window = self.window[-_WINDOW_CHARS:] + delta.text
         self.reasoning.append(delta.reasoning)
+        self.prompt_tokens = max(self.prompt_tokens, delta.prompt_tokens - self._before)
         self.tokens += delta.tokens
-        self.prompt_tokens += delta.prompt_tokens
         if delta.logprobs is not None:
             known = self.logprobs
             self.logprobs = delta.logprobs if known is None else known + delta.logprobs

@@ -57,7 +57,8 @@ class Sampling:
 
     The names and meanings are vLLM's. `max_tokens` None means all the context leaves;
     an engine cuts a larger value to what the context leaves. `logprobs` True asks for
-    statistics of the sampled tokens' log-probabilities.
+    statistics of the sampled tokens' log-probabilities. `include_stop_str_in_output` keeps
+    the text of `stop` at which a reply ended.
     """
 
     temperature: float = 1.0
@@ -71,13 +72,15 @@ class Sampling:
     frequency_penalty: float = 0.0
     skip_special_tokens: bool = True
     logprobs: bool = False
+    include_stop_str_in_output: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """Ask a model for one reply.
 
-    `messages` accepts Message values or role/content mappings and is stored as a tuple
+    A last message of role assistant is the beginning of the reply, which goes on from there
+    and is delivered without it. `messages` accepts Message values or role/content mappings and is stored as a tuple
     of Message. `sampling` and `seed` None mean "as the recipe and the solver say".
     `label` names the stance or wording in contribution counts.
     """

@@ -1,31 +1,18 @@
-"""Load a recipe: a solve DAG as data, checked whole before anything runs.
+"""Hold a recipe: a solve DAG as data, checked by loader.py before anything runs.
 
-A recipe is TOML. Its nodes name plugins as `kind:name` and their parents in `after`;
-what a node may follow is decided by the kinds of value (graph.py). Every fault raises a
-RecipeError that names the node and the fix. Nothing here runs a node.
+A recipe is TOML. Its nodes name plugins as `kind:name` and their parents in `after`.
 """
 
-import hashlib
-import json
-import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from pathlib import Path
-from typing import Annotated, Any, Final
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-
-from votebox.plugins.errors import PluginError, RecipeError
-from votebox.plugins.graph import REDUCERS, check_graph
+from votebox.plugins.graph import REDUCERS
 from votebox.plugins.nouns import Sampling
-from votebox.plugins.registry import Plugin, Registry, nearest
-from votebox.plugins.turns import SandboxOptions
-from votebox.sandbox import LimitError, Limits
+from votebox.plugins.registry import Plugin
+from votebox.sandbox import Limits
 
-__all__ = ["Budget", "Node", "Recipe", "Use", "bind", "load_recipe"]
-
-_ROLE: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+__all__ = ["MAX_CHAINS", "Budget", "Node", "Recipe", "Use", "field_names"]
 
 MAX_CHAINS: Final = 4096
 """The most chains a recipe or a caller may ask for."""
@@ -33,10 +20,15 @@ MAX_CHAINS: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Bound a solve: seconds from its start, prompt and completion tokens of all its chains."""
+    """Bound a solve: seconds from its start, tokens, and seconds in the sandbox.
+
+    Tokens are prompt and completion tokens of all its chains. When `max_sandbox_s` of its
+    programs' wall time are spent, further programs are rejected; the solve goes on.
+    """
 
     deadline_s: float | None = None
     max_total_tokens: int | None = None
+    max_sandbox_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +40,7 @@ class Use:
 
     def __str__(self) -> str:
         """Return the plugin's name and its first option's value, as `fhpc:0.02`."""
-        names = _field_names(type(self.options))[:1] if self.options is not None else []
+        names = field_names(type(self.options))[:1] if self.options is not None else []
         return ":".join([self.plugin.name, *(str(getattr(self.options, n)) for n in names)])
 
 
@@ -123,253 +115,8 @@ class Recipe:
         return any(n.kind == "sandbox" for n in self.nodes.values())
 
 
-_NodeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-
-
-class _RawBudget(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    deadline_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    max_total_tokens: int | None = Field(default=None, gt=0)
-
-
-class _Raw(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)
-    description: str = ""
-    chains: int = Field(default=1, ge=1, le=MAX_CHAINS)
-    rounds: int = Field(default=1, ge=1, le=64)
-    policy: str | dict[str, Any] = "rational"
-    nodes: dict[_NodeName, dict[str, Any]] = Field(min_length=1, max_length=256)
-    stop: dict[str, Any] = {"use": "stop:never"}
-    dispatch: dict[str, Any] = {"use": "dispatch:all"}
-    guards: list[dict[str, Any]] = []
-    budget: _RawBudget = _RawBudget()
-    answered_by: list[str] | None = None
-
-
-class _RawSampling(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    temperature: float = Field(default=1.0, ge=0, le=10)
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    top_k: int = Field(default=0, ge=0)
-    min_p: float = Field(default=0.0, ge=0, le=1)
-    max_tokens: int | None = Field(default=None, gt=0, le=10_000_000)
-    stop: tuple[str, ...] = ()
-    repetition_penalty: float = Field(default=1.0, gt=0, le=100)
-    presence_penalty: float = Field(default=0.0, ge=-2, le=2)
-    frequency_penalty: float = Field(default=0.0, ge=-2, le=2)
-    skip_special_tokens: bool = True
-    logprobs: bool = False
-
-
-def load_recipe(source: str | Path | Mapping[str, Any], registry: Registry) -> Recipe:
-    """Read and check a recipe from TOML text, the path of a TOML file, or a mapping.
-
-    A str of one line that ends in `.toml` is taken as a path.
-
-    Raises:
-        RecipeError: anything about it is wrong; the message names the node and the fix.
-    """
-    text, label = _read(source)
-    if isinstance(source, Mapping):
-        data: Any = dict(source)
-    else:
-        try:
-            data = tomllib.loads(text)
-        except (ValueError, RecursionError) as e:  # TOMLDecodeError is a ValueError
-            raise RecipeError(label, "", f"is not valid TOML: {e}", "mend the line it names") from e
-    return _Loader(str(data.get("name", label)), registry).load(data, text)
-
-
-def bind(plugin: Plugin, table: Mapping[str, Any], registry: Registry) -> Use:
-    """Bind a plugin to options given as a table, checked as in a recipe.
-
-    Raises:
-        RecipeError: an option is unknown or does not fit; `problem` and `fix` tell.
-    """
-    return Use(plugin, _Loader(plugin.use, registry)._options("", plugin.options, table))  # noqa: SLF001 - its own module
-
-
-def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, str]:
-    if isinstance(source, Mapping):
-        return "", str(source.get("name", "?"))
-    if isinstance(source, str) and ("\n" in source or not source.endswith(".toml")):
-        return source, "?"
-    path = Path(source)
-    try:
-        return path.read_text("utf-8"), path.name
-    except (OSError, UnicodeDecodeError) as e:
-        raise RecipeError(str(path), "", f"cannot be read: {e}", "check the path") from e
-
-
-@dataclass(frozen=True, slots=True)
-class _Loader:
-    """Check one recipe; every error carries its name."""
-
-    name: str
-    registry: Registry
-
-    def load(self, data: Mapping[str, Any], text: str) -> Recipe:
-        try:
-            raw = _Raw.model_validate(data)
-        except ValidationError as e:
-            raise self._invalid("", e, _Raw) from e
-        nodes = {name: self._node(name, table) for name, table in raw.nodes.items()}
-        order = check_graph(self.name, nodes, raw.rounds)
-        nodes = {name: nodes[name] for name in order.nodes}
-        policy = {"use": raw.policy} if isinstance(raw.policy, str) else raw.policy
-        recipe = Recipe(
-            name=raw.name,
-            description=raw.description,
-            chains=raw.chains,
-            rounds=raw.rounds,
-            nodes=nodes,
-            policy=self._use("policy", policy, "policy"),
-            stop=self._use("stop", raw.stop, "stop"),
-            dispatch=self._use("dispatch", raw.dispatch, "dispatch"),
-            guards=tuple(self._use("guards", table, "guard") for table in raw.guards),
-            budget=Budget(raw.budget.deadline_s, raw.budget.max_total_tokens),
-            answered_by=self._answered_by(raw.answered_by, nodes),
-            per_chain=order.per_chain,
-            after_vote=order.after_vote,
-            source=text,
-        )
-        return _hashed(recipe)
-
-    def _node(self, name: str, table: Mapping[str, Any]) -> Node:
-        where = f"node {name!r}"
-        rest = dict(table)
-        kind, short = self._split(where, rest.pop("use", None))
-        after = rest.pop("after", [])
-        if isinstance(after, str):
-            after = [after]
-        if not isinstance(after, list) or not all(isinstance(a, str) for a in after):
-            raise self._error(where, f"after = {after!r} is not a list of node names")
-        if kind == "model":
-            if not _ROLE.fullmatch(short):
-                problem = f"role {short!r} is not a name"
-                raise self._error(where, problem, "use lower-case letters and digits, hyphenated")
-            sampling = self._sampling(where, rest.pop("sampling", {}))
-            self._nothing_left(where, rest, ["sampling"])
-            return Node(name, kind, short, tuple(after), sampling=sampling)
-        if kind == "sandbox":
-            if short != "python":
-                raise self._error(where, f"there is no sandbox:{short}", "use sandbox:python")
-            limits = self._limits(where, rest.pop("limits", {}))
-            options = self._options(where, SandboxOptions, rest)
-            return Node(name, kind, short, tuple(after), options=options, limits=limits)
-        plugin = self._plugin(where, f"{kind}:{short}")
-        if kind in ("policy", "stop", "dispatch", "guard"):
-            raise self._error(where, f"{plugin.use} is no node", f"move it to a [{kind}] table")
-        options = self._options(where, plugin.options, rest)
-        return Node(name, kind, short, tuple(after), plugin=plugin, options=options)
-
-    def _use(self, where: str, table: Mapping[str, Any], kind: str) -> Use:
-        rest = dict(table)
-        given = rest.pop("use", None)
-        if isinstance(given, str) and ":" not in given:
-            given = f"{kind}:{given}"
-        found, short = self._split(where, given)
-        if found != kind:
-            raise self._error(where, f"{given!r} is a {found}", f"name a {kind}: here")
-        plugin = self._plugin(where, f"{kind}:{short}")
-        return Use(plugin, self._options(where, plugin.options, rest))
-
-    def _split(self, where: str, use: object) -> tuple[str, str]:
-        if not isinstance(use, str) or not all(use.partition(":")):
-            fix = 'write use = "kind:name"'
-            raise self._error(where, f"use = {use!r} names no plugin", fix)
-        kind, _, name = use.partition(":")
-        return kind, name
-
-    def _plugin(self, where: str, use: str) -> Plugin:
-        try:
-            return self.registry.get(use)
-        except PluginError as e:
-            raise self._error(where, f"there is no plugin {use}", e.fix) from e
-
-    def _options(self, where: str, kind: type | None, table: Mapping[str, Any]) -> Any:
-        if kind is None:
-            self._nothing_left(where, table, [])
-            return None
-        known = _field_names(kind)
-        self._nothing_left(where, table, known)
-        try:
-            return TypeAdapter(kind).validate_json(json.dumps(table), strict=True)
-        except ValidationError as e:
-            raise self._invalid(where, e, kind) from e
-        except (TypeError, ValueError) as e:
-            raise self._error(where, f"has options that do not fit: {e}") from e
-
-    def _sampling(self, where: str, table: Any) -> Sampling:
-        try:
-            raw = _RawSampling.model_validate_json(json.dumps(table))
-        except ValidationError as e:
-            raise self._invalid(f"{where}, sampling", e, _RawSampling) from e
-        except (TypeError, ValueError) as e:
-            raise self._error(f"{where}, sampling", f"has a value that does not fit: {e}") from e
-        return Sampling(**raw.model_dump())
-
-    def _limits(self, where: str, table: Any) -> Limits:
-        if not isinstance(table, dict):
-            raise self._error(where, f"limits = {table!r} is not a table")
-        self._nothing_left(f"{where}, limits", table, [f.name for f in fields(Limits)])
-        try:
-            return Limits(**table)
-        except LimitError as e:
-            raise self._error(f"{where}, limits", str(e)) from e
-
-    def _answered_by(self, given: list[str] | None, nodes: Mapping[str, Node]) -> tuple[str, ...]:
-        extracts = [n for n in nodes.values() if n.kind == "extract"]
-        if given is None:
-            reads_model = [
-                n.id for n in extracts if any(nodes[a].kind != "sandbox" for a in n.after)
-            ]
-            return tuple(reads_model or (n.id for n in extracts))
-        for name in given:
-            if name not in {n.id for n in extracts}:
-                known = ", ".join(n.id for n in extracts) or "none"
-                problem = f"{name!r} is not an extract node"
-                raise self._error("answered_by", problem, f"extract nodes: {known}")
-        return tuple(given)
-
-    def _nothing_left(self, where: str, table: Mapping[str, Any], known: list[str]) -> None:
-        for name in table:
-            if name not in known:
-                fix = nearest(name, known) if known else "it takes none: remove the line"
-                raise self._error(where, f"has no option {name!r}", fix)
-
-    def _invalid(self, where: str, error: ValidationError, kind: type) -> RecipeError:
-        first = error.errors()[0]
-        path = ".".join(str(p) for p in first["loc"] if p != "[key]")
-        if first["type"] == "extra_forbidden":
-            return self._error(where, f"has no field {path!r}", nearest(path, _field_names(kind)))
-        given = "" if first["type"] == "missing" else f" (given: {first['input']!r:.80})"
-        return self._error(where or path, f"{path}: {first['msg']}{given}")
-
-    def _error(self, where: str, problem: str, fix: str = "") -> RecipeError:
-        return RecipeError(self.name, where, problem, fix)
-
-
-def _field_names(kind: type) -> list[str]:
+def field_names(kind: type) -> list[str]:
+    """Return the names of the fields of a dataclass or a model."""
     if is_dataclass(kind):
         return [f.name for f in fields(kind)]
     return list(getattr(kind, "model_fields", {}))
-
-
-def _hashed(recipe: Recipe) -> Recipe:
-    """Return the recipe with `hash` set: 12 hex digits over all that decides a solve."""
-    parts: list[Any] = [
-        recipe.chains,
-        recipe.rounds,
-        asdict(recipe.budget),
-        recipe.answered_by,
-    ]
-    uses = (recipe.policy, recipe.stop, recipe.dispatch, *recipe.guards)
-    parts += [[use.plugin.use, repr(use.options)] for use in uses]
-    for node in recipe.nodes.values():
-        parts.append([node.id, node.use, node.after, repr(node.options)])
-        parts.append([asdict(node.sampling), repr(node.limits)])
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
-    kept = {f.name: getattr(recipe, f.name) for f in fields(recipe)}
-    return Recipe(**{**kept, "hash": digest})

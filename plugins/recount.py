@@ -15,9 +15,10 @@ from typing import Final
 from votebox.plugins.ballot import Ballot
 from votebox.plugins.chain import Chain, Ports, SolveContext
 from votebox.plugins.errors import EngineError, SandboxError, TraceError
+from votebox.plugins.loader import load_recipe
 from votebox.plugins.nouns import Candidate, Prompt
 from votebox.plugins.ports import SandboxPort
-from votebox.plugins.recipe import Recipe, load_recipe
+from votebox.plugins.recipe import Recipe
 from votebox.plugins.registry import Registry
 from votebox.plugins.replay import Recorded, ReplayEngine
 from votebox.plugins.run import CUT_SHORT, answered

@@ -267,7 +267,7 @@ class Registry:
             raise PluginError(origin, f"implements an unknown hook: {e}", f"hooks: {known}") from e
 
     def _load_recipes(self) -> None:
-        from votebox.plugins.recipe import load_recipe  # recipe.py imports this module
+        from votebox.plugins.loader import load_recipe  # loader.py imports this module
 
         for origin, call in self._implementations("register_recipes"):
             sources: list[str | Path] = []

@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -141,7 +141,7 @@ class ReplayStream:
             # The function stands for a model: whatever it raises is an engine's failure.
             self._batches.put_nowait(e)
             return
-        recorded = Recorded(made) if isinstance(made, str) else made
+        recorded = _stopped(Recorded(made) if isinstance(made, str) else made, self._prompts[chain])
         size = self._piece_chars
         pieces = [recorded.text[i : i + size] for i in range(0, len(recorded.text), size)] or [""]
         left = recorded.tokens
@@ -161,6 +161,21 @@ class ReplayStream:
                     finish_reason=recorded.finish_reason if last else None,
                 )
             )
+
+
+def _stopped(recorded: Recorded, prompt: Prompt) -> Recorded:
+    """Return a reply as far as the prompt's stop texts let it come."""
+    given = prompt.sampling
+    ends = (
+        [(at, stop) for stop in given.stop if (at := recorded.text.find(stop)) >= 0]
+        if given
+        else []
+    )
+    if given is None or not ends:
+        return recorded
+    at, stop = min(ends)
+    kept = at + len(stop) * given.include_stop_str_in_output
+    return replace(recorded, text=recorded.text[:kept], finish_reason="stop")
 
 
 def _read(path: Path, model: str) -> Iterable[tuple[tuple[Message, ...], Recorded]]:

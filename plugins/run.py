@@ -56,7 +56,7 @@ class Run:
         given, budget = options.deadline_s, recipe.budget
         self._deadline_s = given if given is not None else budget.deadline_s
         self._max_tokens = options.max_total_tokens or budget.max_total_tokens
-        self._spent = 0
+        self._spent, self._sandbox_s = 0, 0.0
         self._broke = asyncio.Event()
         self._ballot = Ballot(recipe)
         by_engine = {id(e): Sampler(e) for e in ports.engines.values()}
@@ -75,6 +75,8 @@ class Run:
             spend=self._spend,
             observe=registry.observe,
             clock=lambda: monotonic() - self._started,
+            ran=self._ran,
+            sandbox_left=self._sandbox_left,
         )
 
     async def verdict(self) -> Verdict:
@@ -234,6 +236,13 @@ class Run:
         """Count what a step asked of an engine."""
         self._beside += usage
         self._spend(usage.total_tokens)
+
+    def _ran(self, wall_s: float) -> None:
+        self._sandbox_s += wall_s
+
+    def _sandbox_left(self) -> float | None:
+        most = self.recipe.budget.max_sandbox_s
+        return None if most is None else max(0.0, most - self._sandbox_s)
 
     def _spend(self, tokens: int) -> None:
         self._spent += tokens

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from votebox.plugins.toolformat import FORMATS, ToolFormat
 from votebox.sandbox import Execution, Limits, text_for_model
 
 __all__ = ["SandboxOptions", "next_turn", "output_turn", "plain_output"]
@@ -17,15 +18,39 @@ __all__ = ["SandboxOptions", "next_turn", "output_turn", "plain_output"]
 class SandboxOptions:
     """Set how a `sandbox:python` node treats programs and their output.
 
-    `turn` is how output becomes the next user turn: "fenced" puts it in an output block,
-    "plain" sends the bare text. `when_no_code` "next-prompt" runs, for a reply without a
+    `turn` is where output goes: "fenced" puts it in an output block of the next user turn,
+    "plain" sends it as the bare next user turn, "inline" puts it into the reply that holds
+    the program, which then goes on. `when_no_code` "next-prompt" runs, for a reply without a
     program, one that prints the next round's prompt (the Kaggle pipeline's nudge); "skip"
     runs nothing. `shown_path` replaces the program's file name in errors.
+
+    With "inline" a reply may run `calls` programs, of whose output the last `output_chars`
+    characters are shown. `session` keeps variables from one to the next. `format` names how
+    the model family writes programs (toolformat.FORMATS), or is a table of its own.
     """
 
-    turn: Literal["fenced", "plain"] = "fenced"
+    turn: Literal["fenced", "plain", "inline"] = "fenced"
     when_no_code: Literal["skip", "next-prompt"] = "skip"
     shown_path: str = "main.py"
+    calls: int = 8
+    output_chars: int = 4096
+    session: bool = True
+    format: str | ToolFormat = "fences"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be; raise ValueError naming the value and what may be."""
+        if self.calls < 0:
+            raise ValueError(f"calls = {self.calls}: give 0 or more")
+        if self.output_chars < 100:
+            raise ValueError(f"output_chars = {self.output_chars}: give at least 100")
+        if isinstance(self.format, str) and self.format not in FORMATS:
+            known = ", ".join(FORMATS)
+            raise ValueError(f"format = {self.format!r}: name one of {known}, or give a table")
+
+    @property
+    def tool_format(self) -> ToolFormat:
+        """Return the format itself."""
+        return FORMATS[self.format] if isinstance(self.format, str) else self.format
 
 
 def plain_output(execution: Execution, wall_s: float, shown_path: str = "main.py") -> str:

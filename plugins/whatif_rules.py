@@ -16,7 +16,8 @@ import numpy as np
 
 from votebox.plugins.calls import call, expect
 from votebox.plugins.errors import ProblemError, RecipeError
-from votebox.plugins.recipe import Use, load_recipe
+from votebox.plugins.loader import load_recipe
+from votebox.plugins.recipe import Use
 from votebox.plugins.registry import Registry
 from votebox.plugins.voting import Advice, VoteState
 from votebox.plugins.whatif import Floats, Ints, Trials

@@ -166,7 +166,7 @@ class Sandbox:
         try:
             job = make_job(code, limits, files, stdin, collect=collect, echo=echo)
         except Rejected as error:
-            return _rejection(str(error), backend.isolation)
+            return Execution.rejected(str(error), backend.isolation)
         async with self._turns:
             self._refuse_if_closed()
             work = backend.run(job) if session is None else backend.run_cell(session, job)
@@ -290,18 +290,3 @@ async def _probe(backend: Backend) -> Execution:
             execution.stderr,
         )
     return execution
-
-
-def _rejection(reason: str, isolation: str) -> Execution:
-    return Execution(
-        status="rejected",
-        stdout="",
-        stderr=f"{reason}\n",
-        exit_code=None,
-        signal=None,
-        wall_s=0.0,
-        cpu_s=0.0,
-        peak_memory_mib=0.0,
-        truncated=False,
-        isolation=isolation,
-    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Literal
+from typing import Literal, Self
 
 from votebox.sandbox.errors import LimitError
 
@@ -121,6 +121,11 @@ class Execution:
     files: Mapping[str, bytes] = field(default_factory=dict)
     session: SessionState | None = None
     session_lost: bool = False
+
+    @classmethod
+    def rejected(cls, reason: str, isolation: str = "") -> Self:
+        """Return the Execution of a program that was not started, for `reason`."""
+        return cls("rejected", "", f"{reason}\n", None, None, 0.0, 0.0, 0.0, False, isolation)
 
     @property
     def ok(self) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from votebox.plugins import PluginError, Problem, Prompt, Registry, ReplayEngine, Solver, Verdict
-from votebox.plugins.recipe import load_recipe
+from votebox.plugins.loader import load_recipe
 from votebox.sandbox import Execution, Sandbox
 
 RECIPE = """

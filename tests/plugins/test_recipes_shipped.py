@@ -29,8 +29,8 @@ async def solved(recipe: str, reply: Any, box: FakeBox | None = None, **options:
     return await solver.solve(QUESTION, REGISTRY.recipe(recipe), SolveOptions(seed=1, **options))
 
 
-def test_three_recipes_are_shipped() -> None:
-    assert sorted(REGISTRY.recipes) == ["aimo-qwq", "tool-loop", "vote"]
+def test_four_recipes_are_shipped() -> None:
+    assert sorted(REGISTRY.recipes) == ["aimo-qwq", "tool-inline", "tool-loop", "vote"]
     assert all(recipe.description for recipe in REGISTRY.recipes.values())
 
 
