@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from votebox.plugins import Delta, LogprobStats, Prompt, Sampling
+from votebox.plugins.confidence import token_statistics
 
 __all__ = ["Chunk", "ReplyReader", "complaint", "payload", "too_long", "unsupported"]
 
@@ -19,6 +20,7 @@ OPTIONAL: Final = (
     "skip_special_tokens",
     "stream_options",
     "logprobs",
+    "top_logprobs",
     "seed",
     "presence_penalty",
     "frequency_penalty",
@@ -107,14 +109,14 @@ def payload(model: str, prompt: Prompt, without: Collection[str] = ()) -> dict[s
             body[name] = getattr(given, name)
     if given.stop:
         body["stop"] = list(given.stop)
-    if given.stop and given.include_stop_str_in_output:
-        body["include_stop_str_in_output"] = True
+        body["include_stop_str_in_output"] = given.include_stop_str_in_output
     if prompt.messages and prompt.messages[-1].role == "assistant":
         # vLLM's and SGLang's words for a reply that goes on.
-        body["continue_final_message"], body["add_generation_prompt"] = True, False
-    if given.logprobs:
-        body["logprobs"] = True
-    return {name: value for name, value in body.items() if name not in without}
+        body |= {"continue_final_message": True, "add_generation_prompt": False}
+    if given.logprobs or given.top_logprobs:
+        body |= {"logprobs": True, "top_logprobs": given.top_logprobs}
+    unset = ("include_stop_str_in_output", "top_logprobs")
+    return {k: v for k, v in body.items() if k not in without and (k not in unset or v)}
 
 
 def unsupported(message: str, body: Mapping[str, Any]) -> set[str]:
@@ -172,5 +174,9 @@ def complaint(content: bytes) -> str:
 
 def _logprobs(given: Any) -> LogprobStats | None:
     entries = (given or {}).get("content") or []
-    values = [float(entry["logprob"]) for entry in entries]
-    return LogprobStats(len(values), sum(values), min(values)) if values else None
+    stats: LogprobStats | None = None
+    for entry in entries:
+        top = [float(other["logprob"]) for other in entry.get("top_logprobs") or ()]
+        one = token_statistics(float(entry["logprob"]), top)
+        stats = one if stats is None else stats + one
+    return stats

@@ -22,6 +22,7 @@ from votebox.plugins import (
     Prompt,
     PromptTooLong,
 )
+from votebox.plugins.confidence import token_statistics
 
 if TYPE_CHECKING:
     from vllm.outputs import RequestOutput
@@ -225,7 +226,7 @@ class Stepper:
         chain.text.append(piece.text)
         chain.tokens += len(piece.token_ids)
         if piece.logprobs:
-            chain.logprobs = _add_logprobs(chain.logprobs, piece.logprobs, piece.token_ids)
+            chain.logprobs = _add_logprobs(chain.logprobs, piece.logprobs)
         if output.finished:
             del self._requests[output.request_id]
             reason = piece.finish_reason
@@ -289,14 +290,16 @@ def _params(prompt: Prompt, room: int) -> Any:
         presence_penalty=given.presence_penalty,
         frequency_penalty=given.frequency_penalty,
         skip_special_tokens=given.skip_special_tokens,
-        logprobs=0 if given.logprobs else None,
+        logprobs=given.top_logprobs or (0 if given.logprobs else None),
+        flat_logprobs=True,  # an object for each token and alternative would cost more
         output_kind=RequestOutputKind.DELTA,  # cumulative text would copy O(n^2)
     )
 
 
-def _add_logprobs(
-    stats: LogprobStats | None, logprobs: Any, token_ids: Sequence[int]
-) -> LogprobStats:
-    values = [entry[t].logprob for entry, t in zip(logprobs, token_ids, strict=False)]
-    new = LogprobStats(len(values), sum(values), min(values, default=0.0))
-    return new if stats is None else stats + new
+def _add_logprobs(stats: LogprobStats | None, flat: Any) -> LogprobStats:
+    """Return `stats` and those of vLLM's FlatLogprobs: first each token's own, then the top."""
+    for start, end in zip(flat.start_indices, flat.end_indices, strict=True):
+        own, *top = flat.logprobs[start:end]
+        one = token_statistics(own, top)
+        stats = one if stats is None else stats + one
+    return stats or LogprobStats(0, 0.0, 0.0)

@@ -71,7 +71,8 @@ class SolveContext:
     """Hold what all chains of one solve share.
 
     `clock` gives the seconds since its start. `ran` is told the wall seconds of each program,
-    and `sandbox_left` tells how many are left, None where there is no bound.
+    and `sandbox_left` tells how many are left, None where there is no bound. For
+    `lowest_of_ended` see ChainProgress.
     """
 
     recipe: Recipe
@@ -86,6 +87,7 @@ class SolveContext:
     clock: Callable[[], float]
     ran: Callable[[float], None] = lambda _: None
     sandbox_left: Callable[[], float | None] = lambda: None
+    lowest_of_ended: Callable[[], tuple[float, ...]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,9 +310,7 @@ class Chain:
         """Return the confidence of the reply an answer comes from, if it was measured."""
         replies = self.log.completions
         reply = item if isinstance(item, Completion) else replies[-1] if replies else None
-        if reply is None or reply.confidence is None:
-            return None
-        return Confidence(reply.usage.completion_tokens, logprob=reply.confidence)
+        return reply.statistics if reply else None
 
     async def _step(self, node: Node, inputs: Mapping[str, Any], _number: int) -> Any:
         seen = {

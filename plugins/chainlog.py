@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from votebox.plugins.nouns import Candidate, Completion, LogprobStats, Prompt, Turn, Usage
+from votebox.plugins.confidence import ConfidenceMeter
+from votebox.plugins.nouns import Candidate, Completion, Prompt, Turn, Usage
 from votebox.plugins.ports import Delta
 from votebox.plugins.verdicts import ChainRecord, ModelCall, ProgramRun
 from votebox.sandbox import Execution
@@ -25,7 +26,7 @@ class GrowingReply:
     reasoning: list[str] = field(default_factory=list)
     tokens: int = 0
     prompt_tokens: int = 0
-    logprobs: LogprobStats | None = None
+    meter: ConfidenceMeter | None = None
     window: str = ""
     asked: int = 0
     aborted: bool = False
@@ -56,8 +57,8 @@ class GrowingReply:
         self.prompt_tokens = max(self.prompt_tokens, delta.prompt_tokens - self._before)
         self.tokens += delta.tokens
         if delta.logprobs is not None:
-            known = self.logprobs
-            self.logprobs = delta.logprobs if known is None else known + delta.logprobs
+            self.meter = self.meter or ConfidenceMeter()
+            self.meter.add(delta.logprobs)
 
     @property
     def text(self) -> str:
@@ -68,13 +69,15 @@ class GrowingReply:
 
     def completion(self, finish_reason: str) -> Completion:
         """Return the reply as a Completion that ended for `finish_reason`."""
+        statistics = self.meter.value if self.meter else None
         return Completion(
             self.text,
             "".join(self.reasoning),
             finish_reason,
             Usage(prompt_tokens=self.prompt_tokens, completion_tokens=self.tokens),
-            self.logprobs.mean if self.logprobs else None,
+            statistics.logprob if statistics else None,
             self.model,
+            statistics,
         )
 
 

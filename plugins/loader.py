@@ -8,8 +8,8 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -66,6 +66,7 @@ class _RawSampling(BaseModel):
     skip_special_tokens: bool = True
     logprobs: bool = False
     include_stop_str_in_output: bool = False
+    top_logprobs: int = Field(default=0, ge=0, le=20)
 
 
 def load_recipe(source: str | Path | Mapping[str, Any], registry: Registry) -> Recipe:
@@ -125,6 +126,9 @@ class _Loader:
         nodes = {name: nodes[name] for name in order.nodes}
         self._check_inline(nodes)
         policy = {"use": raw.policy} if isinstance(raw.policy, str) else raw.policy
+        stop = self._use("stop", raw.stop, "stop")
+        guards = tuple(self._use("guards", table, "guard") for table in raw.guards)
+        nodes = _measured(nodes, [stop.plugin, *(guard.plugin for guard in guards)])
         recipe = Recipe(
             name=raw.name,
             description=raw.description,
@@ -132,9 +136,9 @@ class _Loader:
             rounds=raw.rounds,
             nodes=nodes,
             policy=self._use("policy", policy, "policy"),
-            stop=self._use("stop", raw.stop, "stop"),
+            stop=stop,
             dispatch=self._use("dispatch", raw.dispatch, "dispatch"),
-            guards=tuple(self._use("guards", table, "guard") for table in raw.guards),
+            guards=guards,
             budget=Budget(**raw.budget.model_dump()),
             answered_by=self._answered_by(raw.answered_by, nodes),
             per_chain=order.per_chain,
@@ -277,6 +281,18 @@ class _Loader:
 
     def _error(self, where: str, problem: str, fix: str = "") -> RecipeError:
         return RecipeError(self.name, where, problem, fix)
+
+
+def _measured(nodes: Mapping[str, Node], rules: Sequence[Plugin]) -> dict[str, Node]:
+    """Return the nodes, with models asked for the logprobs that rules and votes read."""
+    readers = [*rules, *(node.plugin for node in nodes.values() if node.plugin)]
+    most = max((reader.top_logprobs for reader in readers), default=0)
+    return {
+        name: replace(node, sampling=replace(node.sampling, top_logprobs=most))
+        if node.kind == "model" and most > node.sampling.top_logprobs
+        else node
+        for name, node in nodes.items()
+    }
 
 
 def _hashed(recipe: Recipe) -> Recipe:

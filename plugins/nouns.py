@@ -57,7 +57,8 @@ class Sampling:
 
     The names and meanings are vLLM's. `max_tokens` None means all the context leaves;
     an engine cuts a larger value to what the context leaves. `logprobs` True asks for
-    statistics of the sampled tokens' log-probabilities. `include_stop_str_in_output` keeps
+    statistics of the sampled tokens' log-probabilities, `top_logprobs` (at most 20) for
+    those of as many alternatives of each token, too. `include_stop_str_in_output` keeps
     the text of `stop` at which a reply ended.
     """
 
@@ -73,6 +74,7 @@ class Sampling:
     skip_special_tokens: bool = True
     logprobs: bool = False
     include_stop_str_in_output: bool = False
+    top_logprobs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +111,25 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class LogprobStats:
-    """Sum up the log-probabilities (natural log) of sampled tokens."""
+    """Sum up the log-probabilities (natural log) of sampled tokens.
+
+    Where alternatives were asked for, `confidences` holds the token confidence (see
+    Confidence) of each token in order, and `entropy` the sum of their entropies in nats.
+    """
 
     tokens: int
     total: float
     lowest: float
+    confidences: tuple[float, ...] = ()
+    entropy: float = 0.0
 
     def __add__(self, other: "LogprobStats") -> "LogprobStats":
         return LogprobStats(
             self.tokens + other.tokens,
             self.total + other.total,
             min(self.lowest, other.lowest),
+            self.confidences + other.confidences,
+            self.entropy + other.entropy,
         )
 
     @property
@@ -159,7 +169,8 @@ class Completion:
 
     `finish_reason` is stop, length or abort; None while the reply still streams.
     `reasoning` is thinking the engine delivered apart from `text`. `confidence` is the
-    mean log-probability of its tokens where the recipe asked for it.
+    mean log-probability of its tokens where the recipe asked for it, `statistics` all that
+    was measured.
     """
 
     text: str
@@ -168,6 +179,7 @@ class Completion:
     usage: Usage = Usage()
     confidence: float | None = None
     model: str = ""
+    statistics: "Confidence | None" = None
 
 
 @dataclass(frozen=True, slots=True)

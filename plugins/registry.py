@@ -53,6 +53,7 @@ _BUILTINS: Final = (
     "stops",
     "sequential",
     "dispatch",
+    "guards",
     "recipes",
 )
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
@@ -110,6 +111,11 @@ class Plugin:
         """Return "lead" for a rule that needs no more of a VoteState than its lead."""
         return str(getattr(self.thing, "looks_at", ""))
 
+    @property
+    def top_logprobs(self) -> int:
+        """Return how many alternatives of each token this vote, rule or guard reads."""
+        return int(getattr(self.thing, "top_logprobs", 0))
+
 
 def declare(
     *,
@@ -118,8 +124,12 @@ def declare(
     closes: Iterable[str] = (),
     most: float | None = None,
     looks_at: Literal["lead", ""] = "",
+    top_logprobs: int = 0,
 ) -> Callable[[_Thing], _Thing]:
     """Mark a step's values, what can close a program, a vote's heaviest chain, a rule's view.
+
+    With `top_logprobs` the engine is asked for the log-probabilities of that many
+    alternatives of each token (at most 20), from which Confidence is made.
 
     A stop rule or dispatcher that looks at the "lead" decides by `planned`, `finished`,
     the two largest of `counts` and `chain_weight` (and the Advice and the number in
@@ -139,8 +149,9 @@ def declare(
             ("closes", tuple(closes)),
             ("most", most),
             ("looks_at", looks_at),
+            ("top_logprobs", top_logprobs),
         ):
-            if value not in ((), "", None):
+            if value not in ((), "", None, 0):
                 setattr(thing, name, value)
         return thing
 

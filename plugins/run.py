@@ -77,6 +77,7 @@ class Run:
             clock=lambda: monotonic() - self._started,
             ran=self._ran,
             sandbox_left=self._sandbox_left,
+            lowest_of_ended=self._lowest_of_ended,
         )
 
     async def verdict(self) -> Verdict:
@@ -243,6 +244,11 @@ class Run:
     def _sandbox_left(self) -> float | None:
         most = self.recipe.budget.max_sandbox_s
         return None if most is None else max(0.0, most - self._sandbox_s)
+
+    def _lowest_of_ended(self) -> tuple[float, ...]:
+        replies = (c for chain in self._ended for c in chain.log.completions[-1:])
+        found = (reply.statistics for reply in replies)
+        return tuple(s.lowest for s in found if s is not None and s.lowest is not None)
 
     def _spend(self, tokens: int) -> None:
         self._spent += tokens

@@ -114,14 +114,14 @@ class Talk:
 
     async def _look(self, node: Node, growing: GrowingReply, reply: Reply) -> None:
         """Ask the guards, and start programs whose blocks have closed."""
-        for guard in self._recipe.guards:
-            wall_s = self._c.clock() - growing.call.start_s
-            progress = ChainProgress(self._log.index, growing.text, growing.tokens, wall_s)
-            reason = call(guard.plugin, guard.options, progress)
-            if reason and not growing.aborted:
-                growing.aborted = True
-                self.guarded = self.guarded or str(reason)
-                await reply.abort()
+        if self._recipe.guards and not growing.aborted:
+            progress = self._progress(growing)
+            for guard in self._recipe.guards:
+                reason = call(guard.plugin, guard.options, progress)
+                if reason and not growing.aborted:
+                    growing.aborted = True
+                    self.guarded = str(reason)
+                    await reply.abort()
         readers = [
             code
             for code in self._recipe.nodes.values()
@@ -135,6 +135,17 @@ class Talk:
             growing.window = ""  # what closed here is not asked about again
             for code in readers:
                 await self._start_early(code, growing.text)
+
+    def _progress(self, growing: GrowingReply) -> ChainProgress:
+        return ChainProgress(
+            self._log.index,
+            growing.text,
+            growing.tokens,
+            self._c.clock() - growing.call.start_s,
+            tuple(self._log.executions),
+            growing.meter.running if growing.meter else None,
+            self._c.lowest_of_ended(),
+        )
 
     async def _start_early(self, code: Node, text: str) -> None:
         """Start the programs that stand whole in a reply that still streams."""

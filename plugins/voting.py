@@ -6,6 +6,7 @@ Frozen values like the other nouns (nouns.py), apart because only rules handle t
 from dataclasses import dataclass
 
 from votebox.plugins.nouns import Candidate
+from votebox.sandbox import Execution
 
 __all__ = ["Advice", "ChainProgress", "Tally", "VoteClass", "VoteState"]
 
@@ -93,9 +94,19 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class ChainProgress:
-    """Show a guard one chain that is still writing. `wall_s` is since its start."""
+    """Show a guard one chain that is still writing.
+
+    `text` is its reply so far, `wall_s` is since that began, `executions` are what its
+    programs did. `group_confidence` is the mean token confidence of the last 2048 tokens
+    (see Confidence), None before there are so many or where the engine was not asked;
+    `lowest_of_ended` has the lowest such mean of each chain that has ended, in the order of
+    their ends.
+    """
 
     chain: int
     text: str
     tokens: int
     wall_s: float
+    executions: tuple[Execution, ...] = ()
+    group_confidence: float | None = None
+    lowest_of_ended: tuple[float, ...] = ()

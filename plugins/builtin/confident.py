@@ -1,7 +1,7 @@
 """Weigh chains by how sure the model was: `vote:confident`, `vote:borda`, `vote:deepconf`.
 
-They read `Candidate.confidence`, which an engine gives where the recipe asks for it
-(`sampling.logprobs = true`). As in `vote:majority` a chain votes once, with its last word.
+They read `Candidate.confidence`, for which a recipe with one of them asks its engines
+(`sampling.top_logprobs`). As in `vote:majority` a chain votes once, with its last word.
 A chain of which the statistic is not known is rejected; when no chain has it the vote
 fails, because counting nobody must not pass for an abstention.
 """
@@ -48,7 +48,7 @@ class DeepconfOptions:
     prefer: tuple[str, ...] = ()
 
 
-@declare(most=inf)
+@declare(most=inf, top_logprobs=20)
 def confident(candidates: Sequence[Candidate], policy: Policy, options: ConfidentOptions) -> Tally:
     """Elect argmax over a of the sum of exp(c / T) over the chains that say a.
 
@@ -65,7 +65,7 @@ def confident(candidates: Sequence[Candidate], policy: Policy, options: Confiden
     return count(voters, policy, lambda c: weights.get(c.chain, 0.0))
 
 
-@declare(most=inf)
+@declare(most=inf, top_logprobs=20)
 def borda(candidates: Sequence[Candidate], policy: Policy, options: BordaOptions) -> Tally:
     """Elect by Borda count: of N chains the r-th most confident casts (N - r + 1)^p.
 
@@ -80,7 +80,7 @@ def borda(candidates: Sequence[Candidate], policy: Policy, options: BordaOptions
     return count(voters, policy, lambda c: weights.get(c.chain, 0.0))
 
 
-@declare(most=inf)
+@declare(most=inf, top_logprobs=20)
 def deepconf(candidates: Sequence[Candidate], policy: Policy, options: DeepconfOptions) -> Tally:
     """Elect by confidence among the `keep` per cent of chains that are most confident.
 
@@ -106,7 +106,7 @@ def _measured(
             sure[voter.chain] = -value if by == "entropy" else value
     if voters and not sure:
         problem = f"weighs by {by!r}, which no chain's confidence has"
-        raise PluginError(vote, problem, "set sampling.logprobs = true on the model nodes")
+        raise PluginError(vote, problem, "its engine gave no top logprobs: use one that does")
     return voters, sure
 
 
