@@ -228,6 +228,9 @@ class EndpointEngine:
             return EngineUnavailable(self.model, told, "try again later")
         if too_long(message):
             return PromptTooLong(self.model, told, "shorten the question")
+        if any(name in message for name in ("continue_final_message", "add_generation_prompt")):
+            fix = 'it cannot go on with a reply: set turn = "fenced" on the recipe\'s sandbox node'
+            return EngineError(self.model, told, fix)
         return EngineError(self.model, told)
 
 

@@ -21,6 +21,7 @@ OPTIONAL: Final = (
     "stream_options",
     "logprobs",
     "top_logprobs",
+    "include_stop_str_in_output",
     "seed",
     "presence_penalty",
     "frequency_penalty",

@@ -176,6 +176,35 @@ async def test_logprobs_come_only_when_asked(engine):
     assert all(d.logprobs is None for d in plain)
 
 
+async def test_alternatives_are_measured_when_asked(engine):
+    asked = Sampling(temperature=0.0, max_tokens=16, top_logprobs=5)
+    deltas = [d async for batch in engine.sample([ask("What is 1 plus 1?", asked)]) for d in batch]
+    stats = [d.logprobs for d in deltas if d.logprobs]
+    confidences = [c for s in stats for c in s.confidences]
+    assert len(confidences) == sum(d.tokens for d in deltas) == 16
+    # Minus the mean of five logprobs, of which the sampled one, the best, is one.
+    assert all(c > -s.total / s.tokens / 5 for s in stats for c in s.confidences if s.tokens == 1)
+    assert all(s.entropy > 0 for s in stats)
+
+
+async def test_a_begun_reply_goes_on_as_if_it_had_never_stopped(engine):
+    whole, tokens, _, _ = (await read(engine.sample([ask("What is 5 plus 6?")])))[0]
+    head = whole[: whole.index(" ", 8)]
+    begun = Prompt((Message("user", "What is 5 plus 6?"), Message("assistant", head)), GREEDY, 0)
+    rest, fewer, prompt_tokens, _ = (await read(engine.sample([begun])))[0]
+    assert (head + rest).startswith(whole)
+    plain = (await read(engine.sample([ask("What is 5 plus 6?")])))[0][2]
+    assert prompt_tokens > plain
+    assert tokens == fewer == GREEDY.max_tokens
+
+
+async def test_a_stop_text_may_stay(engine):
+    whole = (await read(engine.sample([ask("What is 5 plus 6?")])))[0][0]
+    stop = replace(GREEDY, stop=(whole[3:5],), include_stop_str_in_output=True)
+    text = (await read(engine.sample([ask("What is 5 plus 6?", stop)])))[0][0]
+    assert text == whole[: whole.index(whole[3:5]) + 2]
+
+
 async def test_aborted_chain_stops_in_the_engine_and_the_others_go_on(engine):
     stream = engine.sample([ask("hi", ENDLESS, seed) for seed in range(3)])
     await anext(stream)

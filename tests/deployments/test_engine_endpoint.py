@@ -140,6 +140,45 @@ async def test_everything_asked_is_sent():
         assert name in sent[0]
 
 
+async def test_a_begun_reply_is_sent_as_one_to_go_on_with():
+    sent = []
+
+    def answer(request):
+        sent.append(json.loads(request.content))
+        return stream_of(*WHOLE)
+
+    stop = Sampling(stop=("x",), include_stop_str_in_output=True, top_logprobs=20)
+    begun = Prompt((Message("user", "hi"), Message("assistant", "I")), stop, 0)
+    async with engine(chat(answer)) as made:
+        await read(made.sample([begun, *prompts()]))
+    first, second = sorted(sent, key=lambda body: len(body["messages"]), reverse=True)
+    assert (first["continue_final_message"], first["add_generation_prompt"]) == (True, False)
+    assert first["messages"][-1] == {"role": "assistant", "content": "I"}
+    assert (first["include_stop_str_in_output"], first["top_logprobs"]) == (True, 20)
+    extra = {"continue_final_message", "include_stop_str_in_output", "top_logprobs"}
+    assert not extra & second.keys()
+
+
+async def test_an_endpoint_that_cannot_go_on_is_told_with_the_way_out():
+    message = "Unknown parameter: 'continue_final_message'"
+    refuse = chat(lambda _: httpx.Response(400, json={"error": {"message": message}}))
+    begun = Prompt((Message("user", "hi"), Message("assistant", "I")), FULL, 0)
+    async with engine(refuse) as made:
+        with pytest.raises(EngineError, match='turn = "fenced"'):
+            await read(made.sample([begun]))
+
+
+async def test_alternatives_become_token_confidences():
+    top = [{"token": "a", "logprob": -1.0}, {"token": "b", "logprob": -3.0}]
+    entry = {"token": "a", "logprob": -1.0, "top_logprobs": top}
+    event = {"choices": [{"index": 0, "delta": {"content": "a"}, "logprobs": {"content": [entry]}}]}
+    told = (f"data: {json.dumps(event)}\n\n", *WHOLE)
+    async with engine(chat(lambda _: stream_of(*told))) as made:
+        deltas = await read(made.sample(prompts()))
+    stats = [d.logprobs for d in deltas if d.logprobs]
+    assert [s.confidences for s in stats] == [(2.0,)]
+
+
 async def test_refused_fields_are_left_out_from_then_on():
     sent = []
 
