@@ -127,11 +127,12 @@ class _Reader:
 
     def _weights(self, sheet: Sheet) -> list[float]:
         """Return what each chain's vote weighs: in a trace, what its last candidate does."""
+        # The column confidence of a trace is the verdict's.
+        if _is_trace(sheet) and "candidates" in sheet.cells:
+            return [said[-1].weight if said else nan for said in self._recorded(sheet)]
         for name in ("weight", "confidence"):
             if self._source(name) in sheet.found:
                 return self._of(sheet, name, _number)
-        if "candidates" in sheet.cells:
-            return [said[-1].weight if said else nan for said in self._recorded(sheet)]
         problem = "has no column weight or confidence, which a weighted vote needs"
         fix = f"found: {', '.join(sheet.found)}; rename with --column NAME=FOUND"
         raise TableError(sheet.name, problem, fix)
@@ -141,7 +142,7 @@ class _Reader:
 
     def _chains(self, sheet: Sheet) -> list[bool]:
         """Return which rows are chains: of a trace, not the one of the solve."""
-        if not {"kind", "solve"} <= set(sheet.found):
+        if not _is_trace(sheet):
             return [True] * sheet.rows
         return [kind == "chain" for kind in sheet.cells["kind"]]
 
@@ -191,6 +192,10 @@ class _Reader:
         except (TypeError, KeyError, IndexError, ValueError) as e:
             problem = "column candidates does not hold what a trace's holds"
             raise TableError(sheet.name, problem, "see docs/traces.md, or rename it") from e
+
+
+def _is_trace(sheet: Sheet) -> bool:
+    return {"kind", "solve"} <= set(sheet.found)
 
 
 def _candidate(answer: str, weight: float, told: list[float]) -> Candidate:
