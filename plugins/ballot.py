@@ -33,11 +33,7 @@ class Ballot:
     def state(
         self, tally: Tally, planned: int, ended: Sequence[int], elapsed: float = 0.0
     ) -> VoteState:
-        """Return what stop rules see, with `ended` the chains in the order they ended.
-
-        `chain_weight` is the most the vote declares one chain can cast, and at least the
-        most that one has cast so far.
-        """
+        """Return what stop rules see, with `ended` the chains in the order they ended."""
         return vote_state(tally, planned, ended, self._most, elapsed)
 
     async def final(self, chains: Sequence[Chain], ports: Ports) -> Tally:
@@ -73,7 +69,11 @@ class Ballot:
 def vote_state(
     tally: Tally, planned: int, ended: Sequence[int], most: float, elapsed: float = 0.0
 ) -> VoteState:
-    """Return what stop rules see of a tally whose vote lets a chain cast `most`."""
+    """Return what stop rules see of a tally, with `ended` the chains in the order they ended.
+
+    `chain_weight` is `most`, what the vote declares one chain can cast, and at least the
+    most that one has cast so far.
+    """
     cast: dict[int, float] = {}
     voted: dict[int, int] = {}
     for number, vote in enumerate(tally.classes):

@@ -112,6 +112,11 @@ class Simulator:
         trials = draw(experiments, study.chains, study.orders, study.seed)
         poll = None if study.counted else Ballots(self._vote, self.policy)
         most = self._vote.plugin.most if study.most is None else study.most
+        weights = trials.weights
+        heaviest = 1.0 if weights is None else float(weights.max(initial=0.0))
+        if study.counted and not heaviest <= most:
+            problem = f"a chain weighs {heaviest:g}, more than the most, {most:g}"
+            raise ProblemError(problem, "give the largest weight a chain can cast")
         return replace(trials, most=most, poll=poll)
 
     def _book(self, plan: Plan) -> tuple[Book, BatchGreedyOptions | None]:
