@@ -61,7 +61,8 @@ def whatif(
         list[str] | None, typer.Option(metavar="NAME=FOUND", help="A column's own name.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="Processes. Default: one a core.")
+        int | None,
+        typer.Option(min=1, max=1024, help="Processes. Default: one a core where that pays."),
     ] = None,
     audit: Annotated[bool, typer.Option("--audit", help="Audit prompts (or models).")] = False,
     picture: Annotated[Path | None, typer.Option(help="Draw accuracy and cost, as SVG.")] = None,
@@ -95,7 +96,7 @@ def whatif(
             ballots=not study.counted,
         )
         grouping = group(rows, simulator.policy, weighted=study.weighted)
-        report = compare(grouping.experiments, plans, simulator, workers or _cores())
+        report = compare(grouping.experiments, plans, simulator, workers)
         found = _audit(rows, grouping, simulator.policy, report) if audit else None
         notes = [*_notes(grouping, report), *simulator.slow(plans)]
     except VoteboxError as e:
@@ -122,12 +123,6 @@ def _plans(
     shorter = (Plan(FULL.stop, FULL.dispatch, count) for count in fixed)
     asked = (Plan(rule, text) for text in dispatches for rule in stops)
     return list(dict.fromkeys((FULL, *shorter, *asked)))
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _columns(given: Sequence[str]) -> dict[str, str]:

@@ -92,14 +92,17 @@ class Simulator:
         why = "is asked about each course of votes, not once for each lead"
         return (*found, *(f"{name} {why}" for name in names))
 
-    def run(self, plan: Plan, experiments: Sequence[Experiment]) -> Outcome:
-        """Return what becomes of the trials of `experiments` under a plan.
+    def run(self, plans: Sequence[Plan], experiments: Sequence[Experiment]) -> list[Outcome]:
+        """Return what becomes of the trials of `experiments` under each plan.
 
         Raises:
             PluginError: a plugin failed; it is named.
-            ProblemError: the plan does not fit the trials.
+            ProblemError: a plan does not fit the trials.
         """
         trials = self._draw(experiments)
+        return [self._run(plan, trials) for plan in plans]
+
+    def _run(self, plan: Plan, trials: Trials) -> Outcome:
         if plan == FULL:
             return full_vote(trials)
         if plan.chains is not None:

@@ -90,12 +90,12 @@ def compare(
     experiments: Sequence[Experiment],
     plans: Sequence[Plan],
     simulator: Simulator,
-    workers: int = 1,
+    workers: int | None = None,
 ) -> Report:
     """Run every plan over the same trials and sum up; one seed, one result.
 
     With more than one of `workers`, processes that load the registry anew share the work;
-    how many changes no number.
+    how many changes no number. None: as many as pay.
 
     Raises:
         PluginError: a plugin failed.

@@ -89,5 +89,5 @@ def test_a_budget_ends_when_every_question_is_done() -> None:
 def test_a_budget_that_cannot_be_is_refused(dispatch: str, words: str) -> None:
     simulator = Simulator(Study(4, 2), REGISTRY)
     with pytest.raises(ProblemError) as told:
-        simulator.run(Plan("never", dispatch), trials_of([0] * 4).experiments)
+        simulator.run([Plan("never", dispatch)], trials_of([0] * 4).experiments)
     assert words in str(told.value)

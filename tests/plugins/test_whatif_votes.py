@@ -115,7 +115,7 @@ def test_experiments_of_different_sizes_vote_with_what_they_have() -> None:
     few, many = [("1", 5, 1.0)] * 2, [("2", 5, 1.0)] * 30
     simulator = Simulator(Study(10, 6), REGISTRY)
     found = group([*rows(few), *rows(many, "q")], Rational()).experiments
-    outcome = simulator.run(FULL, found)
+    outcome = simulator.run([FULL], found)[0]
     assert outcome.samples.tolist() == [2] * 6 + [10] * 6
     report = compare(found, [Plan("never", "all", 4)], simulator)
     assert report.capped == 1
@@ -167,7 +167,7 @@ def test_a_foreign_rule_runs_and_is_said_to_be_slow_unless_it_looks_at_the_lead(
     plan = Plan("two", "sequential")
     simulator = Simulator(Study(5, 4), third(after_two, **marks))
     found = group(rows([("1", 5, 1.0), ("2", 5, 1.0)] * 4), Rational()).experiments
-    assert simulator.run(plan, found).samples.tolist() == [2] * 4
+    assert simulator.run([plan], found)[0].samples.tolist() == [2] * 4
     told = "stop:two is asked about each course of votes, not once for each lead"
     assert simulator.slow([plan]) == (() if marks else (told,))
 
@@ -182,7 +182,7 @@ def test_a_foreign_rule_runs_and_is_said_to_be_slow_unless_it_looks_at_the_lead(
 def test_a_foreign_rule_that_fails_is_named(said, words) -> None:
     found = group(rows([("1", 5, 1.0)] * 4), Rational()).experiments
     with pytest.raises(PluginError) as told:
-        Simulator(Study(5), third(said)).run(Plan("two", "all"), found)
+        Simulator(Study(5), third(said)).run([Plan("two", "all")], found)
     assert words in str(told.value)
 
 
@@ -191,10 +191,10 @@ def test_a_foreign_vote_is_asked_as_a_solve_asks_it() -> None:
     found = group(rows(chains), Rational()).experiments
     simulator = Simulator(Study(3, 20, vote="first"), third(after_two))
     drawn = draw(found, 3, 20, 0)
-    outcome = simulator.run(Plan("never", "need-driven:3"), found)
+    outcome = simulator.run([Plan("never", "need-driven:3")], found)[0]
     assert outcome.winner.tolist() == drawn.votes[:, 0].tolist()
     assert "lower --orders" in simulator.slow([])[0]
-    odd = Simulator(Study(3, vote="last"), third(after_two)).run(FULL, found)
+    odd = Simulator(Study(3, vote="last"), third(after_two)).run([FULL], found)[0]
     assert (odd.winner > 3).all()  # an answer that no chain gave is of no class and not right
 
 
@@ -205,7 +205,7 @@ def test_a_foreign_vote_is_asked_as_a_solve_asks_it() -> None:
 def test_every_built_in_vote_can_be_simulated(vote: str) -> None:
     found = group(rows([("1", 5, 1.0), ("2", 6, 2.0), (None, 7, 1.0)] * 3), Rational()).experiments
     simulator = Simulator(Study(9, 5, vote=vote), REGISTRY)
-    full, clinched = (simulator.run(plan, found) for plan in (FULL, Plan("clinch", "all")))
+    full, clinched = simulator.run([FULL, Plan("clinch", "all")], found)
     assert set(full.winner.tolist()) <= {0, 1}
     assert clinched.samples.max() <= 9
 
@@ -236,7 +236,7 @@ def test_a_bound_that_a_chain_exceeds_is_refused(most: float) -> None:
     found = group(rows([("1", 5, 1.0)]), Rational(), weighted=True).experiments
     simulator = Simulator(Study(1, vote="weighted", most=most), REGISTRY)
     with pytest.raises(ProblemError, match="a chain weighs 1, more than the most"):
-        simulator.run(FULL, found)
+        simulator.run([FULL], found)[0]
 
 
 def test_processes_change_no_number() -> None:
