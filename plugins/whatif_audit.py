@@ -33,7 +33,7 @@ class Voice:
     rho: float | None
     effective: float | None
     alone: float
-    gain: float | None
+    gain: float
 
 
 @dataclass(frozen=True, slots=True)
