@@ -249,6 +249,6 @@ def _whole(value: Any) -> int | None:
 
 
 def _flag(value: Any) -> bool:
-    if value is not None and not isinstance(value, bool):
+    if value not in (None, False, True):  # 0 and 1, too
         raise TypeError("is neither true nor false")
     return bool(value)

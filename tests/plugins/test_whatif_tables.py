@@ -236,6 +236,8 @@ def test_what_had_to_be_decided_is_noted(tmp_path: Path) -> None:
     ]
     file.write_text(lines([*ROWS, *more]))
     grouping = group(read_table(str(file)), Rational())
+    file.write_text(lines([*ROWS, *more[:2], {**more[2], "aborted": 1}]))
+    assert group(read_table(str(file)), Rational()).notes == grouping.notes
     assert grouping.notes == (
         "1 chains were aborted when recorded and are left out",
         "1 chains lack a token count; each is given the mean of its experiment",
