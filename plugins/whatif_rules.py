@@ -19,6 +19,8 @@ from votebox.plugins.voting import Advice, VoteState
 __all__ = ["Book", "use_of"]
 
 _GIVEN: Final = re.compile(r"([a-z0-9-]++)(?::(.*+))?+", re.DOTALL)
+_MOST_KEPT: Final = 2**16
+"""So many states are remembered: some 40 MiB."""
 # The least recipe a rule can stand in, so that its options are checked by the recipe's rules.
 _NODES: Final[Mapping[str, Mapping[str, Any]]] = {
     "ask": {"use": "prompt:solve"},
@@ -82,6 +84,8 @@ class Book:
         known = self._advice.get(state)
         if known is None:
             said = call(self.stop.plugin, self.stop.options, state)
+            if len(self._advice) >= _MOST_KEPT:
+                self._advice.clear()  # courses of votes seldom come again; leads never get so many
             known = self._advice[state] = expect(self.stop.plugin, said, Advice)
         return known
 
@@ -94,6 +98,8 @@ class Book:
         if known is None:
             said = call(use.plugin, use.options, state, self.advice(state), in_flight)
             known = min(max(1, expect(use.plugin, said, int)), state.left)
+            if len(self._wanted) >= _MOST_KEPT:
+                self._wanted.clear()
             self._wanted[state, in_flight] = known
         return known
 
