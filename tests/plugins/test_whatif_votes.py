@@ -214,7 +214,7 @@ def test_confidence_that_nobody_recorded_is_no_vote_of_nobody() -> None:
     made = [replace(row, ballot=(Candidate("1", "read", 0),)) for row in rows([("1", 5, 1.0)] * 3)]
     simulator = Simulator(Study(3, vote="confident"), REGISTRY)
     with pytest.raises(PluginError, match="vote:confident: weighs by 'logprob'"):
-        simulator.run(FULL, group(made, Rational()).experiments)
+        simulator.run([FULL], group(made, Rational()).experiments)
 
 
 @pytest.mark.parametrize(
