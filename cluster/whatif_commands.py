@@ -1,8 +1,7 @@
 """`votebox whatif`: what stop rules and dispatchers would have done with recorded votes."""
 
 import sys
-from collections.abc import Callable, Sequence
-from enum import StrEnum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,29 +11,25 @@ from votebox.cluster.errors import BadUsage, translated
 from votebox.cluster.text import one_line
 
 if TYPE_CHECKING:
-    from votebox.plugins import Registry
     from votebox.plugins.answers import Policy
-    from votebox.plugins.whatif import Outcome, Trials
     from votebox.plugins.whatif_audit import Audit
-    from votebox.plugins.whatif_summary import Plan, Report
-    from votebox.plugins.whatif_tables import Grouping, Row
+    from votebox.plugins.whatif_groups import Grouping
+    from votebox.plugins.whatif_plans import Plan
+    from votebox.plugins.whatif_summary import Report
+    from votebox.plugins.whatif_tables import Row
 
-__all__ = ["Vote", "whatif"]
+__all__ = ["whatif"]
 
 _STOPS: Final = ("fhpc:0.02", "clinch")
-_SEQUENTIAL: Final = "sequential"
-_BATCH: Final = "batch-greedy"
-
-
-class Vote(StrEnum):
-    """How chains vote."""
-
-    MAJORITY = "majority"
-    WEIGHTED = "weighted"
 
 
 def whatif(
-    votes: Annotated[Path, typer.Argument(help="Parquet (a file or a folder), Arrow, CSV, JSONL.")],
+    votes: Annotated[
+        str,
+        typer.Argument(
+            help="Parquet, Arrow, CSV or JSONL, traces too: a file, a folder, a pattern, a URI."
+        ),
+    ],
     *,
     chains: Annotated[int, typer.Option(min=1, max=4096, help="Chains of a full vote.")] = 40,
     stop: Annotated[
@@ -51,7 +46,11 @@ def whatif(
     fixed: Annotated[
         list[int] | None, typer.Option(help="A full vote of fewer chains; repeatable.")
     ] = None,
-    vote: Annotated[Vote, typer.Option(help="weighted needs a column.")] = Vote.MAJORITY,
+    vote: Annotated[str, typer.Option(help="Any vote; weighted needs a column.")] = "majority",
+    most: Annotated[
+        float | None,
+        typer.Option(help="The largest weight a chain can cast. Default: what the vote declares."),
+    ] = None,
     policy: Annotated[str, typer.Option(help="Which answers vote, and as what.")] = "rational",
     orders: Annotated[int, typer.Option(min=1, max=100_000, help="Random orders each.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same result.")] = 0,
@@ -60,6 +59,10 @@ def whatif(
     ] = None,
     column: Annotated[
         list[str] | None, typer.Option(metavar="NAME=FOUND", help="A column's own name.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=1024, help="Processes. Default: one a core where that pays."),
     ] = None,
     audit: Annotated[bool, typer.Option("--audit", help="Audit prompts (or models).")] = False,
     picture: Annotated[Path | None, typer.Option(help="Draw accuracy and cost, as SVG.")] = None,
@@ -75,23 +78,29 @@ def whatif(
         raise BadUsage(f"--picture {str(picture)!r} is not SVG", "name a file that ends in .svg")
     from votebox.cluster.whatif_report import as_json, write_report
     from votebox.plugins import Registry, VoteboxError
+    from votebox.plugins.whatif_groups import group
+    from votebox.plugins.whatif_plans import SEQUENTIAL, Simulator, Study
     from votebox.plugins.whatif_summary import compare
-    from votebox.plugins.whatif_tables import group, read_table
+    from votebox.plugins.whatif_tables import read_table
 
-    weighted = vote is Vote.WEIGHTED
+    plans = _plans(stop or _STOPS, dispatch or (SEQUENTIAL,), fixed or (), chains)
     try:
-        registry = Registry.load()
-        asked = _policy(policy, registry)
-        plans = _plans(stop or _STOPS, dispatch or (_SEQUENTIAL,), fixed or (), chains, registry)
-        if weighted and any(plan.dispatch.startswith(_BATCH) for plan in plans):
-            raise BadUsage(f"{_BATCH} counts votes, it does not weigh them", "use --vote majority")
-        rows = read_table(votes, by=by, columns=_columns(column or ()), weighted=weighted)
-        grouping = group(rows, asked, weighted=weighted)
-        report = compare(grouping.experiments, plans, chains, orders, seed)
-        found = _audit(rows, grouping, asked, report) if audit else None
+        study = Study(chains, orders, seed, vote, policy, most)
+        simulator = Simulator(study, Registry.load())
+        simulator.check(plans)
+        rows = read_table(
+            votes,
+            by=by,
+            columns=_columns(column or ()),
+            weighted=study.weighted,
+            ballots=not study.counted,
+        )
+        grouping = group(rows, simulator.policy, weighted=study.weighted)
+        report = compare(grouping.experiments, plans, simulator, workers)
+        found = _audit(rows, grouping, simulator.policy, report) if audit else None
+        notes = [*_notes(grouping, report), *simulator.slow(plans)]
     except VoteboxError as e:
         raise _usage(e) from e
-    notes = _notes(grouping, report)
     if picture is not None:
         _draw(report, picture)
     if json:
@@ -103,66 +112,17 @@ def whatif(
 
 
 def _plans(
-    stops: Sequence[str],
-    dispatches: Sequence[str],
-    fixed: Sequence[int],
-    chains: int,
-    registry: "Registry",
+    stops: Sequence[str], dispatches: Sequence[str], fixed: Sequence[int], chains: int
 ) -> "list[Plan]":
     """Return what to run: the full vote, shorter ones, and each rule under each dispatcher."""
-    from functools import partial
+    from votebox.plugins.whatif_plans import FULL, Plan
 
-    from votebox.plugins.whatif import full_vote
-    from votebox.plugins.whatif_race import simulate
-    from votebox.plugins.whatif_rules import Book, use_of
-    from votebox.plugins.whatif_summary import Plan
-
-    plans = {("never", "all"): Plan("never", "all", full_vote)}
     for count in fixed:
         if not 1 <= count <= chains:
             raise BadUsage(f"--fixed {count} is not from 1 to --chains {chains}")
-        name = (f"fixed {count}", "all")
-        plans[name] = Plan(*name, _shorter(count))
-    for text in dispatches:
-        head, _, value = text.partition(":")
-        if head == _BATCH:
-            plans["budget", text] = Plan("budget", text, _batch(text, value))
-            continue
-        dispatcher = None if text == _SEQUENTIAL else use_of("dispatch", text, registry)
-        for rule in stops:
-            book = Book(use_of("stop", rule, registry), dispatcher)
-            plans.setdefault((rule, text), Plan(rule, text, partial(simulate, book=book)))
-    return list(plans.values())
-
-
-def _shorter(chains: int) -> "Callable[[Trials], Outcome]":
-    from votebox.plugins.whatif import full_vote
-
-    return lambda trials: full_vote(trials.first(chains))
-
-
-def _batch(text: str, value: str) -> "Callable[[Trials], Outcome]":
-    from votebox.plugins.whatif_batch import FIRST_CHAINS, share_budget
-
-    try:
-        average = float(value)
-    except ValueError as e:
-        fix = f"write {_BATCH}:8 for 8 chains a question on average"
-        raise BadUsage(f"--dispatch {text!r} names no average", fix) from e
-    if not FIRST_CHAINS <= average < float("inf"):
-        raise BadUsage(
-            f"--dispatch {text!r} cannot average {value}", f"give {FIRST_CHAINS} or more"
-        )
-    return lambda trials: share_budget(trials, average)
-
-
-def _policy(text: str, registry: "Registry") -> "Policy":
-    from votebox.plugins.whatif_rules import use_of
-
-    use = use_of("policy", text, registry)
-    thing = use.plugin.thing
-    made: Policy = thing(use.options) if isinstance(thing, type) else thing
-    return made
+    shorter = (Plan(FULL.stop, FULL.dispatch, count) for count in fixed)
+    asked = (Plan(rule, text) for text in dispatches for rule in stops)
+    return list(dict.fromkeys((FULL, *shorter, *asked)))
 
 
 def _columns(given: Sequence[str]) -> dict[str, str]:
@@ -182,7 +142,7 @@ def _audit(
     from dataclasses import replace
 
     from votebox.plugins.whatif_audit import audit
-    from votebox.plugins.whatif_tables import group
+    from votebox.plugins.whatif_groups import group
 
     if len(grouping.labels) < 2:
         pooled = [replace(row, group="", label=row.group) for row in rows]

@@ -26,6 +26,17 @@ _MOST_CHARS: Final = 28
 # Colour-blind safe (Okabe and Ito 2008), without its yellow, which white paper hides.
 _COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#555555")
 
+# What a colour is where the reader's screen is dark; a picture says both, and looks at neither.
+_DARK: Final = {
+    "#ffffff": "#16181c",
+    "#202124": "#e8eaed",
+    "#5f6368": "#aab0b6",
+    "#e8eaed": "#2c3036",
+    "#9aa0a6": "#6b7178",
+    "#555555": "#b4b8bd",
+    "#0072b2": "#2b8fd0",
+}
+
 
 class _Box(NamedTuple):
     left: float
@@ -38,6 +49,10 @@ class _Box(NamedTuple):
         wide = min(self.right, other.right) - max(self.left, other.left)
         high = min(self.bottom, other.bottom) - max(self.top, other.top)
         return max(0.0, wide) * max(0.0, high)
+
+    def nearest(self, x: float, y: float) -> tuple[float, float]:
+        """Return the place in the box that is nearest to a point."""
+        return min(max(x, self.left), self.right), min(max(y, self.top), self.bottom)
 
 
 _PLOT: Final = _Box(76, 84, _WIDTH - 32, _HEIGHT - 96)
@@ -152,6 +167,12 @@ def _frame(report: "Report") -> Iterator[str]:
         'font-family="Inter, Helvetica, Arial, sans-serif">'
     )
     yield f"<title>{escape(title)}</title>"
+    swaps = "".join(
+        f'[{what}="{light}"]{{{what}:{dark}}}'
+        for light, dark in _DARK.items()
+        for what in ("fill", "stroke")
+    )
+    yield f"<style>@media (prefers-color-scheme:dark){{{swaps}}}</style>"
     yield f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>'
     yield _text(24, 34, title, size=17, weight="600")
     yield _text(24, 56, about, colour="#5f6368")
@@ -197,11 +218,13 @@ def _labels(points: Sequence[_Point], level: float) -> Iterator[str]:
     taken = [_Box(p.x - reach, p.y - reach, p.x + reach, p.y + reach) for p in points]
     light = [_Box(p.x - 2, min(p.low, p.high), p.x + 2, max(p.low, p.high)) for p in points]
     light.append(_Box(_PLOT.left, level - 1, _PLOT.right, level + 1))
-    for point in sorted(points, key=lambda p: (p.y, p.x, p.label)):
+    # Rules that do the same under several dispatchers stand on one spot: one label tells all.
+    spots = {(round(p.x), round(p.y), p.label): p for p in points}
+    for point in sorted(spots.values(), key=lambda p: (p.y, p.x, p.label)):
         box = min(_places(point), key=lambda place: _cost(place, point, taken, light))
         taken.append(box)
         middle, base = (box.left + box.right) / 2, box.bottom - 4
-        near = (min(max(point.x, box.left), box.right), min(max(point.y, box.top), box.bottom))
+        near = box.nearest(point.x, point.y)
         if hypot(near[0] - point.x, near[1] - point.y) > 3 * _RADIUS:
             yield _line(point.x, point.y, *near, point.colour, opacity=0.5)
         yield _text(middle, base, point.label, "middle", "#202124")
@@ -227,8 +250,20 @@ def _cost(
     inside = box.overlap(_Box(_PLOT.left, _PLOT.top - 4, _PLOT.right, _PLOT.bottom - 2))
     area = (box.right - box.left) * (box.bottom - box.top)
     hard = sum(box.overlap(other) for other in taken) + (area - inside)
+    hard += _LINE * _crossed(point, box, taken)
     far = hypot((box.left + box.right) / 2 - point.x, 3 * ((box.top + box.bottom) / 2 - point.y))
     return round(hard, 3), far + 0.6 * sum(box.overlap(other) for other in light)
+
+
+def _crossed(point: _Point, box: _Box, taken: Sequence[_Box]) -> int:
+    """Return how many boxes a line from the point to its label runs through."""
+    x, y = box.nearest(point.x, point.y)
+    steps = [(point.x + (x - point.x) * n / 8, point.y + (y - point.y) * n / 8) for n in range(9)]
+    return sum(
+        other.nearest(point.x, point.y) != (point.x, point.y)
+        and any(other.nearest(*step) == step for step in steps)
+        for other in taken
+    )
 
 
 def _legend(colours: dict[str, str]) -> Iterator[str]:
@@ -241,7 +276,7 @@ def _legend(colours: dict[str, str]) -> Iterator[str]:
         yield _text(x + 11, y, text)
         x += 11 + _CHAR * len(text) + 18
     end = _PLOT.right
-    yield _text(end, y - 18, "filled: on the Pareto front", "end", "#5f6368")
+    yield _text(end, y - 18, "filled: on the Pareto front; dashed: the full vote", "end", "#5f6368")
 
 
 def _text(

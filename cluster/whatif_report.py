@@ -118,7 +118,7 @@ def _write_audit(audit: "Audit", console: Console) -> None:
             _told(voice.rho),
             _told(voice.effective),
             f"{100 * voice.alone:.2f} %",
-            "-" if voice.gain is None else f"{100 * voice.gain:+.2f}",
+            f"{100 * voice.gain:+.2f}",
         )
         table.add_row(*map(Text, cells))
     console.print(table)

@@ -10,7 +10,7 @@ from votebox.plugins.nouns import Candidate
 from votebox.plugins.recipe import Node, Recipe
 from votebox.plugins.voting import Tally, VoteState
 
-__all__ = ["Ballot"]
+__all__ = ["Ballot", "vote_state"]
 
 
 class Ballot:
@@ -33,26 +33,8 @@ class Ballot:
     def state(
         self, tally: Tally, planned: int, ended: Sequence[int], elapsed: float = 0.0
     ) -> VoteState:
-        """Return what stop rules see, with `ended` the chains in the order they ended.
-
-        `chain_weight` is the most the vote declares one chain can cast, and at least the
-        most that one has cast so far.
-        """
-        cast: dict[int, float] = {}
-        voted: dict[int, int] = {}
-        for number, vote in enumerate(tally.classes):
-            share = vote.weight / max(1, len(vote.members))
-            for member in vote.members:
-                cast[member.chain] = cast.get(member.chain, 0.0) + share
-                voted.setdefault(member.chain, number)
-        return VoteState(
-            planned,
-            len(ended),
-            tuple(c.weight for c in tally.classes),
-            max([self._most, *cast.values()]),
-            tuple(map(voted.get, ended)),
-            elapsed,
-        )
+        """Return what stop rules see, with `ended` the chains in the order they ended."""
+        return vote_state(tally, planned, ended, self._most, elapsed)
 
     async def final(self, chains: Sequence[Chain], ports: Ports) -> Tally:
         """Run the nodes behind the chains, in order, and return the last one's tally."""
@@ -82,6 +64,31 @@ class Ballot:
     def _reads_chains(self, name: str) -> bool:
         node = self._recipe.nodes[name]
         return node.kind == "vote" and all(p in self._recipe.per_chain for p in node.after)
+
+
+def vote_state(
+    tally: Tally, planned: int, ended: Sequence[int], most: float, elapsed: float = 0.0
+) -> VoteState:
+    """Return what stop rules see of a tally, with `ended` the chains in the order they ended.
+
+    `chain_weight` is `most`, what the vote declares one chain can cast, and at least the
+    most that one has cast so far.
+    """
+    cast: dict[int, float] = {}
+    voted: dict[int, int] = {}
+    for number, vote in enumerate(tally.classes):
+        share = vote.weight / max(1, len(vote.members))
+        for member in vote.members:
+            cast[member.chain] = cast.get(member.chain, 0.0) + share
+            voted.setdefault(member.chain, number)
+    return VoteState(
+        planned,
+        len(ended),
+        tuple(c.weight for c in tally.classes),
+        max([most, *cast.values()]),
+        tuple(map(voted.get, ended)),
+        elapsed,
+    )
 
 
 def _most(vote: Node) -> float:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow.fs import FileSystem
 
-__all__ = ["Listing", "TraceStore"]
+__all__ = ["Listing", "TraceStore", "file_system"]
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class TraceStore:
     def __init__(self, url: str) -> None:
         """Find the file system; raise TraceError when there is none for `url`."""
         self.url = url
-        self._files, self._root = _file_system(url)
+        self._files, self._root = file_system(url)
         self._local = self._files.type_name == "local"
         self._lock = threading.Lock()
         self._warned = False
@@ -193,8 +193,8 @@ def _is_trace(name: str) -> bool:
     return name.endswith(_SUFFIX) and bool(_ID.fullmatch(name.removesuffix(_SUFFIX)))
 
 
-def _file_system(url: str) -> "tuple[FileSystem, str]":
-    """Return the file system of `url` and the path in it."""
+def file_system(url: str) -> "tuple[FileSystem, str]":
+    """Return the file system of `url` and the path in it; raise TraceError when there is none."""
     from pyarrow import fs
 
     if not url.strip():

@@ -8,11 +8,13 @@ statistics are not known here.
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from typing import Final
+from dataclasses import dataclass, fields, replace
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from votebox.plugins.nouns import Candidate
 
 __all__ = [
     "Bools",
@@ -20,9 +22,11 @@ __all__ = [
     "Floats",
     "Ints",
     "Outcome",
+    "Poll",
     "Trials",
     "draw",
     "full_vote",
+    "is_right",
     "winners",
 ]
 
@@ -41,7 +45,8 @@ class Experiment:
     what its vote counts, None for 1 each; `labels` a number for its prompt. `ranks` is, by
     class, its place where a tie is broken, the larger first. `reference` is the right
     class, None when it is unknown; `nobody_right` says whether the answer given when
-    nobody voted is right.
+    nobody voted is right. `answers` are the classes as they are shown, `ballots` what a
+    vote plugin sees of each chain, () where only counts are asked for.
     """
 
     group: str
@@ -53,6 +58,8 @@ class Experiment:
     nobody_right: bool = False
     weights: Floats | None = None
     labels: Ints | None = None
+    answers: tuple[str, ...] = ()
+    ballots: tuple[tuple[Candidate, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,15 +67,20 @@ class Trials:
     """Hold trials as arrays, one row each, the orders of an experiment together.
 
     Columns are chains in the order they are launched; only the first `planned` of a row
-    count. `experiment` is each row's place in `experiments`.
+    count. `experiment` is each row's place in `experiments`, `recorded` each chain's place
+    in it. `most` is the largest weight a chain can cast. Where there is a `poll` it elects,
+    else the sums of votes or `weights` do.
     """
 
     experiments: tuple[Experiment, ...]
     experiment: Ints
     planned: Ints
+    recorded: Ints
     votes: Ints
     tokens: Ints
     weights: Floats | None = None
+    most: float = 1.0
+    poll: "Poll | None" = None
 
     def __len__(self) -> int:
         return len(self.experiment)
@@ -87,23 +99,15 @@ class Trials:
             row[: len(experiment.ranks)] = experiment.ranks
         return padded
 
-    def right(self, winner: Ints) -> Floats:
-        """Return 1.0 where `winner` is right, 0.0 where not, NaN where nobody knows."""
-        known = np.array([-1 if e.reference is None else e.reference for e in self.experiments])
-        nobody = np.array([e.nobody_right for e in self.experiments])
-        reference = known[self.experiment]
-        hit = np.where(winner < 0, nobody[self.experiment], winner == reference)
-        return np.where(reference < 0, np.nan, hit)
-
     def first(self, chains: int) -> "Trials":
         """Return the same trials with at most `chains` chains."""
-        return Trials(
-            self.experiments,
-            self.experiment,
-            np.minimum(self.planned, chains),
-            self.votes[:, :chains],
-            self.tokens[:, :chains],
-            None if self.weights is None else self.weights[:, :chains],
+        return replace(
+            self,
+            planned=np.minimum(self.planned, chains),
+            recorded=self.recorded[:, :chains],
+            votes=self.votes[:, :chains],
+            tokens=self.tokens[:, :chains],
+            weights=None if self.weights is None else self.weights[:, :chains],
         )
 
     def parts(self) -> Iterator["Trials"]:
@@ -111,14 +115,23 @@ class Trials:
         rows = max(1, _MAX_CELLS // max(1, self.chains))
         for start in range(0, len(self), rows):
             part = slice(start, start + rows)
-            yield Trials(
-                self.experiments,
-                self.experiment[part],
-                self.planned[part],
-                self.votes[part],
-                self.tokens[part],
-                None if self.weights is None else self.weights[part],
+            yield replace(
+                self,
+                experiment=self.experiment[part],
+                planned=self.planned[part],
+                recorded=self.recorded[part],
+                votes=self.votes[part],
+                tokens=self.tokens[part],
+                weights=None if self.weights is None else self.weights[part],
             )
+
+
+class Poll(Protocol):
+    """Elect by a vote plugin."""
+
+    def winner(self, trials: Trials, row: int, heard: Ints) -> int:
+        """Return the class that wins a row when its columns `heard` vote, -1 for none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,17 +174,19 @@ def draw(
     weighted = any(e.weights is not None for e in experiments)
     weights = np.zeros((size, chains)) if weighted else None
     planned = np.zeros(size, dtype=np.int64)
+    recorded = np.zeros((size, chains), dtype=np.int64)
     for number, experiment in enumerate(experiments):
         rows = slice(number * orders, (number + 1) * orders)
         order = _orders(experiment, orders, seed, balanced=balanced)[:, :chains]
         width = order.shape[1]
         planned[rows] = width
+        recorded[rows, :width] = order
         votes[rows, :width] = experiment.votes[order]
         tokens[rows, :width] = experiment.tokens[order]
         if weights is not None and experiment.weights is not None:
             weights[rows, :width] = experiment.weights[order]
     which = np.repeat(np.arange(len(experiments)), orders)
-    return Trials(tuple(experiments), which, planned, votes, tokens, weights)
+    return Trials(tuple(experiments), which, planned, recorded, votes, tokens, weights)
 
 
 def full_vote(trials: Trials) -> Outcome:
@@ -179,11 +194,26 @@ def full_vote(trials: Trials) -> Outcome:
     return Outcome.joined([_full_vote(part) for part in trials.parts()])
 
 
+def is_right(experiments: Sequence[Experiment], which: Ints, winner: Ints) -> Floats:
+    """Return 1.0 where the winner in experiment `which` is right, 0.0 where not.
+
+    NaN where nobody knows.
+    """
+    known = np.array([-1 if e.reference is None else e.reference for e in experiments])
+    nobody = np.array([e.nobody_right for e in experiments])
+    reference = known[which]
+    hit = np.where(winner < 0, nobody[which], winner == reference)
+    return np.where(reference < 0, np.nan, hit)
+
+
 def winners(trials: Trials, rows: Ints, heard: Bools) -> Ints:
     """Return the class that wins each of `rows` when its `heard` chains vote, -1 for none.
 
     Ties go by rank, then to the class whose first voter was launched first, as in a Tally.
     """
+    if trials.poll is not None:
+        elect, listed = trials.poll.winner, zip(rows.tolist(), heard, strict=True)
+        return np.array([elect(trials, row, np.flatnonzero(own)) for row, own in listed], np.int64)
     ranks = trials.ranks
     votes = trials.votes[rows]
     weights = np.where(heard & (votes >= 0), 1.0, 0.0)

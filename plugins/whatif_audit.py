@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from votebox.plugins.errors import ProblemError
-from votebox.plugins.whatif import Experiment, Floats, Ints, draw, full_vote
+from votebox.plugins.whatif import Experiment, Floats, Ints, draw, full_vote, is_right
 
 __all__ = ["Audit", "Pair", "Voice", "audit", "effective"]
 
@@ -33,7 +33,7 @@ class Voice:
     rho: float | None
     effective: float | None
     alone: float
-    gain: float | None
+    gain: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ def _correlations(wrong: Floats, asked: Floats) -> Floats:
 
 def _accuracy(experiments: Sequence[Experiment], chains: int, orders: int, seed: int) -> float:
     trials = draw(experiments, chains, orders, seed, balanced=True)
-    return float(trials.right(full_vote(trials).winner).mean())
+    return float(is_right(experiments, trials.experiment, full_vote(trials).winner).mean())
 
 
 def _only(experiment: Experiment, label: int, *, drop: bool = False) -> Experiment:

@@ -1,89 +1,76 @@
 """Share one budget of chains among questions, where the next chain helps most.
 
-Batch-greedy starts every question with three chains and then always gives one more to the
-question with the largest `priority`. Nothing is aborted: the budget is the stop rule.
+The simulation of `dispatch:batch-greedy`: every question starts with a few chains, and one
+more then always goes to the question of highest `chances.urgency`. A question whose stop
+rule fires takes no more part; nothing is aborted.
 """
-
-from collections.abc import Callable
-from math import exp, lgamma, log, sqrt
-from typing import Final
 
 import numpy as np
 
+from votebox.plugins.builtin.dispatch import BatchGreedyOptions
+from votebox.plugins.chances import urgency
 from votebox.plugins.errors import ProblemError
-from votebox.plugins.voting import VoteState
 from votebox.plugins.whatif import Bools, Floats, Ints, Outcome, Trials, winners
+from votebox.plugins.whatif_race import simulate
+from votebox.plugins.whatif_rules import Book
 
-__all__ = ["FIRST_CHAINS", "priority", "share_budget"]
-
-FIRST_CHAINS: Final = 3
-"""The chains every question starts with."""
-
-_TINY: Final = 1e-17
+__all__ = ["share_budget"]
 
 
-def priority(state: VoteState) -> float:
-    """Return how much one more chain is worth: P(theta < 1/2) / sqrt(n).
-
-    theta ~ Beta(v1 + 1/2, v2 + 1/2) is the leader's part against its rival, n the chains
-    that ended. The chance is the sum over a = v1 + 1/2, v1 + 3/2, ... of
-    2^-(a + b) / (a B(a, b)) with b = v2 + 1/2: the recurrence of the incomplete beta
-    function in its first parameter (DLMF 8.17.20), summed to its end.
-    """
-    v1, v2 = state.lead
-    a, b = v1 + 0.5, v2 + 0.5
-    term = exp(-(a + b) * log(2) - log(a) - lgamma(a) - lgamma(b) + lgamma(a + b))
-    chance = 0.0
-    while term > _TINY * chance:  # each term is less than the one before, in the end half of it
-        chance += term
-        term *= (a + b) / (2 * (a + 1))
-        a += 1
-    return chance / sqrt(max(1, state.finished))
-
-
-def share_budget(
-    trials: Trials, average: float, worth: Callable[[VoteState], float] = priority
-) -> Outcome:
-    """Let the questions of each trial share `average` chains a question.
+def share_budget(trials: Trials, budget: BatchGreedyOptions, book: Book) -> Outcome:
+    """Let the questions of each trial share `budget.average` chains a question.
 
     Row o of every experiment is one trial of all of them; the experiments must have the
-    same number of orders. Ties go to the first question. Makespan is not defined.
+    same number of orders. Urgency counts votes, also where the winner is elected by weight.
+    Ties go to the first question. Makespan is not defined.
 
     Raises:
-        ProblemError: `average` is less than three, or more than the chains there are.
+        ProblemError: there are fewer chains than that.
+        PluginError: the stop rule failed; it is named.
     """
     questions = len(trials.experiments)
     planned = trials.planned.reshape(questions, -1)[:, 0]
-    budget = round(average * questions)
-    if average < FIRST_CHAINS or budget > planned.sum():
-        fix = f"give {FIRST_CHAINS} to {planned.sum() / questions:g}"
-        raise ProblemError(f"batch-greedy cannot average {average:g} chains a question", fix)
-    pool = _Pool(trials, planned, worth)
-    for _ in range(FIRST_CHAINS):
+    whole = round(budget.average * questions)
+    if whole > planned.sum():
+        problem = f"batch-greedy cannot average {budget.average:g} chains a question"
+        raise ProblemError(problem, f"there are {planned.sum() / questions:g} recorded at most")
+    # One after another, a question ends where its rule fires, whoever else is served between.
+    ends = simulate(trials, book).samples.reshape(questions, -1).T
+    pool = _Pool(trials, ends, whole)
+    for _ in range(budget.first):
         for question in range(questions):
             pool.add(np.full(pool.orders, question))
-    for _ in range(budget - int(np.minimum(planned, FIRST_CHAINS).sum())):
+    while pool.goes_on:
         pool.add(pool.worth.argmax(axis=1))
     return pool.outcome()
 
 
 class _Pool:
-    """Hold the questions of all trials: arrays of (orders, questions)."""
+    """Hold the questions of all trials: arrays of (orders, questions).
 
-    def __init__(self, trials: Trials, planned: Ints, worth: Callable[[VoteState], float]) -> None:
-        questions = len(planned)
-        self.orders = len(trials) // questions
-        self._trials, self._planned, self._ask = trials, planned, worth
-        self._known: dict[tuple[int, int, int, int], float] = {}
-        shape = (self.orders, questions)
-        self.worth: Floats = np.full(shape, np.inf)
-        self._ended = np.zeros(shape, dtype=np.int64)
-        self._counts = np.zeros((*shape, trials.ranks.shape[1]), dtype=np.int64)
+    `ends` is after how many chains a question is done, `budget` what they share.
+    """
+
+    def __init__(self, trials: Trials, ends: Ints, budget: int) -> None:
+        self.orders, questions = ends.shape
+        self._trials, self._ends, self._budget = trials, ends, budget
+        self.worth: Floats = np.full(ends.shape, np.inf)
+        self._ended = np.zeros_like(ends)
+        self._counts = np.zeros((self.orders, questions, trials.ranks.shape[1]), dtype=np.int64)
+
+    @property
+    def goes_on(self) -> bool:
+        """Return whether a trial has budget and a question that is not done."""
+        return bool(((self._ended < self._ends).any(axis=1) & self._rich).any())
+
+    @property
+    def _rich(self) -> Bools:
+        return np.asarray(self._ended.sum(axis=1) < self._budget)
 
     def add(self, question: Ints) -> None:
-        """Give one more chain to a question of each trial, where it has one left."""
+        """Give one more chain to a question of each trial, unless it or the budget is done."""
         order = np.arange(self.orders)
-        left = self._ended[order, question] < self._planned[question]
+        left = (self._ended[order, question] < self._ends[order, question]) & self._rich
         order, question = order[left], question[left]
         rows = question * self.orders + order
         votes = self._trials.votes[rows, self._ended[order, question]]
@@ -95,19 +82,10 @@ class _Pool:
     def _worth(self, order: Ints, question: Ints) -> Floats:
         top = np.sort(self._counts[order, question], axis=1)[:, -2:]
         v2 = top[:, 0] if top.shape[1] > 1 else np.zeros(len(top), dtype=np.int64)
-        columns = (self._planned[question], self._ended[order, question], top[:, -1], v2)
-        return np.array(
-            [self._look(*cell) for cell in zip(*(c.tolist() for c in columns), strict=True)]
-        )
-
-    def _look(self, planned: int, ended: int, v1: int, v2: int) -> float:
-        if ended == planned:
-            return -np.inf
-        state = (planned, ended, v1, v2)
-        if state not in self._known:
-            counts = tuple(float(v) for v in (v1, v2) if v)
-            self._known[state] = self._ask(VoteState(planned, ended, counts))
-        return self._known[state]
+        ended = self._ended[order, question]
+        cells = zip(top[:, -1].tolist(), v2.tolist(), ended.tolist(), strict=True)
+        worth = np.array([urgency(*cell) for cell in cells])
+        return np.where(ended < self._ends[order, question], worth, -np.inf)
 
     def outcome(self) -> Outcome:
         """Elect the winners."""

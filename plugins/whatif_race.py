@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 
 from votebox.plugins.whatif import Floats, Ints, Outcome, Trials, winners
-from votebox.plugins.whatif_rules import Book, ExactView, LeadView, Standing, View
+from votebox.plugins.whatif_rules import Book
+from votebox.plugins.whatif_views import Standing, View, view_of
 
 __all__ = ["simulate"]
 
@@ -45,9 +46,10 @@ class _Race:
         self._sums = np.zeros((size, width))
         self._leader = np.full(size, -1)
         zeros = np.zeros(size)
-        self._standing = Standing(np.zeros(size, dtype=np.int64), zeros, zeros.copy(), zeros + 1)
-        view: type[LeadView | ExactView] = LeadView if book.lead_only else ExactView
-        self._view: View = view(trials, self._standing)
+        self._standing = Standing(
+            np.zeros(size, dtype=np.int64), zeros, zeros.copy(), zeros + trials.most
+        )
+        self._view: View = view_of(trials, self._standing, book)
 
     def run(self) -> Outcome:
         """Run to the end of every trial."""
@@ -94,7 +96,7 @@ class _Race:
         votes = self._trials.votes[alive, column]
         given = self._trials.weights
         weights = np.ones(len(alive)) if given is None else given[alive, column]
-        self._view.heard(alive, votes, weights)
+        self._view.heard(alive, column, votes, weights)
         cast = votes >= 0
         self._count(alive[cast], votes[cast], weights[cast])
 

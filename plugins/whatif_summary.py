@@ -4,27 +4,19 @@ Trials of one problem share its difficulty, whatever the model or the order, so 
 is the unit that intervals resample and standard errors cluster by.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Final
 
 import numpy as np
 
-from votebox.plugins.whatif import Experiment, Floats, Outcome, Trials, draw, full_vote
+from votebox.plugins.whatif import Experiment, Floats, Outcome, is_right
+from votebox.plugins.whatif_plans import FULL, Plan, Simulator
+from votebox.plugins.whatif_workers import outcomes_of
 
-__all__ = ["Estimate", "GroupLine", "Line", "Plan", "Report", "compare"]
+__all__ = ["Estimate", "GroupLine", "Line", "Report", "compare"]
 
 _RESAMPLES: Final = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Name a way to spend chains, and run it over trials of one group."""
-
-    stop: str
-    dispatch: str
-    run: Callable[[Trials], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,40 +87,38 @@ class Report:
 
 
 def compare(
-    experiments: Sequence[Experiment], plans: Sequence[Plan], chains: int, orders: int, seed: int
+    experiments: Sequence[Experiment],
+    plans: Sequence[Plan],
+    simulator: Simulator,
+    workers: int | None = None,
 ) -> Report:
     """Run every plan over the same trials and sum up; one seed, one result.
 
+    With more than one of `workers`, processes that load the registry anew share the work;
+    how many changes no number. None: as many as pay.
+
     Raises:
-        PluginError: a rule failed.
+        PluginError: a plugin failed.
         ProblemError: a plan does not fit the trials.
     """
-    parts: list[list[Outcome]] = [[] for _ in plans]
-    rights: list[list[Floats]] = [[] for _ in plans]
-    fulls, right = [], []
-    for trials in _by_group(experiments, chains, orders, seed):
-        fulls.append(full_vote(trials))
-        right.append(trials.right(fulls[-1].winner))
-        for place, plan in enumerate(plans):
-            outcome = plan.run(trials)
-            parts[place].append(outcome)
-            rights[place].append(trials.right(outcome.winner))
-    full = _Measured(Outcome.joined(fulls), np.concatenate(right))
-    clusters = _Clusters(experiments, orders, seed)
-    lines = [
-        clusters.line(plan, _Measured(Outcome.joined(part), np.concatenate(hits)), full)
-        for plan, part, hits in zip(plans, parts, rights, strict=True)
-    ]
+    study = simulator.study
+    every = list(dict.fromkeys((FULL, *plans)))
+    outcomes = outcomes_of(every, experiments, simulator, workers)
+    which = np.repeat(np.arange(len(experiments)), study.orders)
+    measured = [_Measured(o, is_right(experiments, which, o.winner)) for o in outcomes]
+    full = measured[0]
+    clusters = _Clusters(experiments, study.orders, study.seed)
+    lines = [clusters.line(plan, got, full) for plan, got in zip(every, measured, strict=True)]
     lines.sort(key=lambda line: (-line.tokens_saved.value, line.stop, line.dispatch))
     return Report(
         tuple(_with_front(lines)),
         len(experiments),
         len({e.problem for e in experiments}),
         len({e.group for e in experiments}),
-        chains,
-        orders,
-        seed,
-        sum(len(e.votes) < chains for e in experiments),
+        study.chains,
+        study.orders,
+        study.seed,
+        sum(len(e.votes) < study.chains for e in experiments),
         clusters.accuracy(full.right),
         float(full.outcome.tokens.mean()),
         float(full.outcome.makespan.mean()),
@@ -139,13 +129,6 @@ def compare(
 class _Measured:
     outcome: Outcome
     right: Floats
-
-
-def _by_group(
-    experiments: Sequence[Experiment], chains: int, orders: int, seed: int
-) -> Iterator[Trials]:
-    for _, members in groupby(experiments, key=lambda e: e.group):
-        yield draw(list(members), chains, orders, seed)
 
 
 class _Clusters:
@@ -173,7 +156,7 @@ class _Clusters:
         delta = np.where(known, got.right - full.right, 0.0)
         timed = bool(outcome.makespan.any())
         return Line(
-            plan.stop,
+            plan.stop if plan.chains is None else f"fixed {plan.chains}",
             plan.dispatch,
             self.accuracy(got.right),
             self._ratio(delta, known.astype(float)) if known.any() else None,

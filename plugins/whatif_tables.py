@@ -1,39 +1,42 @@
-"""Read recorded votes from a table and group them into experiments.
+"""Read recorded chains from tables: a row for each, of whatever file, checked cell by cell.
 
-A table has a row for each recorded chain: `problem_id`, `answer` (null where none was
-read), `tokens`; `reference` where the right answer is known, `model` where there are
-several, `chain` for its number, and optionally `label` (its prompt), `weight` or
-`confidence`, and `aborted`. Parquet files, folders of them, Arrow IPC, CSV and JSON Lines
-are read through pyarrow, which is imported here alone and only when it is needed.
+Columns: `problem_id`, `answer` (null where none was read), `tokens`; `reference` where the
+right answer is known, `model` where there are several, `chain` for its number, `label` for
+its prompt, `aborted`, and for votes that weigh `weight`, `confidence` or the statistics of
+a Confidence. A trace (traces.py) is such a table; of its rows those of chains are read.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from math import isnan, nan
+from typing import Any, Final
 
-import numpy as np
-
-from votebox.plugins.answers import Key, Policy, key, show
 from votebox.plugins.errors import TableError
-from votebox.plugins.whatif import Experiment, Ints
+from votebox.plugins.nouns import Candidate, Confidence, Evidence
+from votebox.plugins.whatif_files import Sheet, sheets
+from votebox.sandbox import Execution
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-__all__ = ["Grouping", "Row", "group", "read_table"]
+__all__ = ["Row", "read_table"]
 
 _REQUIRED: Final = ("problem_id", "answer", "tokens")
-_OPTIONAL: Final = ("reference", "chain", "weight", "confidence", "label", "aborted")
-_TEXTS: Final = ("problem_id", "answer", "reference", "model", "label")
-_READERS: Final = (".parquet", ".arrow", ".feather", ".ipc", ".csv", ".jsonl", ".ndjson")
+_STATISTICS: Final = ("logprob", "mean", "tail", "lowest", "bottom", "entropy")
+_OPTIONAL: Final = ("reference", "chain", "label", "aborted", "weight", "confidence", *_STATISTICS)
+_TRACE: Final = ("kind", "solve", "ended")
+_BALLOT: Final = ("candidates", "programs")
+_TEXTS: Final = ("problem_id", "answer", "reference", "model", "label", "solve")
+_ABORTED: Final = frozenset({"aborted", "deadline", "budget"})  # as a trace's `ended` says it
 _LARGEST: Final = 2**53
 """Past this many tokens a count is no count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Hold one recorded chain. `answer` None: none was read; `tokens` None: not counted."""
+    """Hold one recorded chain. `answer` None: none was read; `tokens` None: not counted.
+
+    `weight` is NaN where it is not known. `ballot` is what a vote plugin sees of the chain,
+    () where nobody asked for it. `solve` tells the chains of several solves apart.
+    """
 
     group: str
     problem: str
@@ -44,284 +47,201 @@ class Row:
     weight: float = 1.0
     label: str = ""
     aborted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Grouping:
-    """Hold the experiments of a table and what had to be decided about it, in sentences.
-
-    `labels` are the prompts by the number experiments use.
-    """
-
-    experiments: tuple[Experiment, ...]
-    labels: tuple[str, ...]
-    notes: tuple[str, ...]
+    solve: str = ""
+    ballot: tuple[Candidate, ...] = ()
 
 
 def read_table(
-    path: Path,
+    where: str,
     *,
     by: str | None = None,
     columns: Mapping[str, str] | None = None,
     weighted: bool = False,
+    ballots: bool = False,
 ) -> list[Row]:
-    """Read the chains of a table.
+    """Read the chains of a file, a folder, a pattern or a URI.
 
-    `by` names the column whose values are asked the same problems, `model` where the
-    table has one. `columns` maps a name this module uses to the table's own. `weighted`
-    wants a `weight` or else a `confidence`.
+    `by` names the column whose values are asked the same problems, `model` where a table
+    has one. `columns` maps a name this module uses to the table's own. `weighted` wants a
+    `weight` or else a `confidence`; `ballots` fills `Row.ballot`.
 
     Raises:
-        TableError: it cannot be read, lacks a column or holds a value that does not fit.
+        TableError: it cannot be read, lacks a column or holds a value that does not fit;
+            the file, the row and the column are named.
     """
-    table = _load(path)
     names = dict(columns or {})
-    for name, source in names.items():
+    for name in names:
         if name not in (*_REQUIRED, *_OPTIONAL):
-            known = ", ".join((*_REQUIRED, *_OPTIONAL))
-            raise TableError(str(path), f"no column is called {name!r} here", f"known: {known}")
-        _need(path, table, {name: source})
-    _need(path, table, {name: names.get(name, name) for name in _REQUIRED})
-    chosen = by or ("model" if "model" in table.column_names else None)
-    if chosen is not None:
-        _need(path, table, {"by": chosen})
-    voices = [n for n in ("weight", "confidence") if names.get(n, n) in table.column_names]
-    if weighted and not voices:
-        problem = "has no column weight or confidence, which a weighted vote needs"
-        raise TableError(str(path), problem, _found(table))
-    read = _Columns(path, table, names)
-    return [
-        Row(*cells)
-        for cells in zip(
-            [text or "" for text in read.of(chosen or "", _text)],
-            [_name(path, n, text) for n, text in enumerate(read.of("problem_id", _text))],
-            read.of("answer", _text),
-            read.of("tokens", _whole),
-            read.of("reference", _text),
-            [n or 0 for n in read.of("chain", _whole)],
-            read.of(voices[0], _number) if weighted else [1.0] * table.num_rows,
-            [text or "" for text in read.of("label", _text)],
-            [bool(flag) for flag in read.of("aborted", _flag)],
-            strict=True,
-        )
-    ]
-
-
-def group(rows: Sequence[Row], policy: Policy, *, weighted: bool = False) -> Grouping:
-    """Group rows into experiments, the answers of each into classes under `policy`.
-
-    Raises:
-        TableError: nothing is left to simulate.
-    """
-    notes: list[str] = []
-    kept = [row for row in rows if not row.aborted]
-    _note(notes, len(rows) - len(kept), "chains were aborted when recorded and are left out")
-    rows = kept
-    known = [row.tokens for row in rows if row.tokens]
-    if not known:
-        raise TableError("the table", "has no chain with a token count", "record tokens")
-    _note(
-        notes,
-        sum(not row.tokens for row in rows),
-        "chains lack a token count; each is given the mean of its experiment",
-    )
-    labels = tuple(sorted({row.label for row in rows}))
-    read = _Reader(policy)
-    tables: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        tables.setdefault((row.group, row.problem), []).append(row)
-    _note(
-        notes,
-        sum(len(t) - len({(r.chain, r.label) for r in t}) for t in tables.values())
-        if any(row.chain for row in rows)
-        else 0,
-        "chains repeat the number of another of their experiment; each counts",
-    )
-    mean = round(sum(known) / len(known))
-    made = [
-        _experiment(names, tables[names], read, labels, mean, weighted=weighted)
-        for names in sorted(tables)
-    ]
-    unknown = sum(e.reference is None for e in made)
-    _note(notes, unknown, "experiments have no readable reference and no accuracy")
-    return Grouping(tuple(made), labels, tuple(notes))
-
-
-class _Reader:
-    """Read answers under a policy, each different text once."""
-
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-        self._known: dict[str, Key | None] = {}
-
-    def __call__(self, text: str | None) -> Key | None:
-        if text is None:
-            return None
-        if text not in self._known:
-            self._known[text] = key(text, self.policy)
-        return self._known[text]
-
-
-def _experiment(
-    names: tuple[str, str],
-    rows: Sequence[Row],
-    read: _Reader,
-    labels: Sequence[str],
-    mean: int,
-    *,
-    weighted: bool,
-) -> Experiment:
-    rows = sorted(rows, key=lambda row: row.chain)
-    references = {row.reference for row in rows if row.reference is not None}
-    if len({read(text) for text in references}) > 1:
-        listed = ", ".join(sorted(map(repr, references)))
-        problem = f"{names[1]!r} has references that differ: {listed:.200}"
-        raise TableError("the table", problem, "give one reference to a problem")
-    reference = read(min(references)) if references else None
-    keys = [read(row.answer) if _counts(row.weight) else None for row in rows]
-    classes = list(dict.fromkeys(k for k in (*keys, reference) if k is not None))
-    place = {value: number for number, value in enumerate(classes)}
-    fallback = read.policy.fallback
-    counted = [row.tokens for row in rows if row.tokens]
-    filler = round(sum(counted) / len(counted)) if counted else mean
-    return Experiment(
-        *names,
-        votes=np.array([-1 if k is None else place[k] for k in keys], dtype=np.int64),
-        tokens=np.array([row.tokens or filler for row in rows], dtype=np.int64),
-        ranks=_ranks(classes, read.policy.order),
-        reference=None if reference is None else place[reference],
-        nobody_right=reference is not None and fallback == show(reference),
-        weights=np.array([row.weight for row in rows]) if weighted else None,
-        labels=np.array([labels.index(row.label) for row in rows], dtype=np.int64),
-    )
-
-
-def _ranks(classes: Sequence[Key], order: Callable[[Any], Any]) -> Ints:
-    """Return the place of each class in the policy's order; equals share a place."""
-    keys = [order(value) for value in classes]
-    different: list[Any] = []
-    for one in sorted(keys):
-        if not different or different[-1] != one:
-            different.append(one)
-    return np.array([different.index(one) for one in keys], dtype=np.int64)
-
-
-def _counts(weight: float) -> bool:
-    return bool(np.isfinite(weight)) and weight > 0
-
-
-def _note(notes: list[str], number: int, text: str) -> None:
-    if number:
-        notes.append(f"{number:,} {text}")
-
-
-def _load(path: Path) -> "pa.Table":
-    try:
-        import pyarrow as pa
-    except ImportError as e:
-        fix = "pip install pyarrow (it comes with the extra cpu or gpu)"
-        raise TableError(str(path), "cannot be read without pyarrow", fix) from e
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*.parquet") if file.is_file())
-        if not files:
-            problem = "is a folder without Parquet files"
-            raise TableError(str(path), problem, "name the folder that holds *.parquet")
-    else:
-        files = [path]
-    try:
-        tables = [_load_one(file) for file in files]
-        return pa.concat_tables(tables, promote_options="permissive")
-    except OSError as e:
-        raise TableError(str(path), f"cannot be read: {e.strerror or e}", "check the path") from e
-    except pa.ArrowException as e:
-        problem = f"cannot be read as {files[0].suffix[1:]}: {e}"
-        raise TableError(str(path), problem, "check the file") from e
-
-
-def _load_one(file: Path) -> "pa.Table":
-    suffix = file.suffix.lower()
-    if suffix not in _READERS:
-        raise TableError(str(file), f"has no known ending {suffix!r}", f"use {' '.join(_READERS)}")
-    if suffix == ".parquet":
-        import pyarrow.parquet
-
-        with file.open("rb") as stream:
-            return pyarrow.parquet.read_table(stream)
-    if suffix == ".csv":
-        from pyarrow import csv, string
-
-        texts = csv.ConvertOptions(
-            column_types=dict.fromkeys(_TEXTS, string()), strings_can_be_null=True
-        )
-        return csv.read_csv(file, convert_options=texts)
-    if suffix in (".jsonl", ".ndjson"):
-        from pyarrow import json
-
-        return json.read_json(file)
-    from pyarrow import ipc
-
-    with file.open("rb") as stream:
-        return ipc.open_file(stream).read_all()
-
-
-def _need(path: Path, table: "pa.Table", wanted: Mapping[str, str]) -> None:
-    missing = [source for source in wanted.values() if source not in table.column_names]
-    if missing:
-        problem = f"has no column {', '.join(missing)}"
-        raise TableError(str(path), problem, f"{_found(table)}; rename with --column NAME=FOUND")
-
-
-def _found(table: "pa.Table") -> str:
-    return f"found: {', '.join(table.column_names) or 'none'}"
+            known = f"known: {', '.join((*_REQUIRED, *_OPTIONAL))}"
+            raise TableError(where, f"no column is called {name!r} here", known)
+    asked = [names.get(name, name) for name in (*_REQUIRED, *_OPTIONAL)]
+    wanted = {*asked, *_TRACE, by or "model", *(_BALLOT if ballots or weighted else ())}
+    texts = {names.get(name, name) for name in _TEXTS} | {by or "model"}
+    reader = _Reader(names, by, weighted=weighted, ballots=ballots)
+    return [row for sheet in sheets(where, wanted, texts) for row in reader.rows(sheet)]
 
 
 @dataclass(frozen=True, slots=True)
-class _Columns:
-    """Convert the columns of a table; an error names the row."""
+class _Reader:
+    """Make rows of sheets; the fields are the arguments of `read_table`."""
 
-    path: Path
-    table: "pa.Table"
     names: Mapping[str, str]
+    by: str | None
+    weighted: bool
+    ballots: bool
 
-    def of[T](self, name: str, convert: Callable[[Any], T]) -> list[T]:
-        source = self.names.get(name, name)
-        if source not in self.table.column_names:
-            return [convert(None)] * self.table.num_rows
+    def rows(self, sheet: Sheet) -> list[Row]:
+        self._check(sheet)
+        group = self.by or ("model" if "model" in sheet.found else "")
+        kept = self._chains(sheet)
+        aborted = [
+            flag or ended in _ABORTED
+            for flag, ended in zip(
+                self._of(sheet, "aborted", _flag), self._of(sheet, "ended", _text), strict=True
+            )
+        ]
+        columns = [
+            [text or "" for text in self._of(sheet, group, _text)],
+            self._problems(sheet, kept),
+            self._of(sheet, "answer", _text),
+            self._of(sheet, "tokens", _whole),
+            self._of(sheet, "reference", _text),
+            [number or 0 for number in self._of(sheet, "chain", _whole)],
+            self._weights(sheet) if self.weighted else [1.0] * sheet.rows,
+            [text or "" for text in self._of(sheet, "label", _text)],
+            aborted,
+            [text or "" for text in self._of(sheet, "solve", _text)],
+            self._ballots(sheet) if self.ballots else [()] * sheet.rows,
+        ]
+        cells = zip(kept, zip(*columns, strict=True), strict=True)
+        return [Row(*row) for is_chain, row in cells if is_chain]
+
+    def _check(self, sheet: Sheet) -> None:
+        wanted = [*_REQUIRED, *self.names] + ([self.by] if self.by else [])
+        sources = dict.fromkeys(self._source(name) for name in wanted)
+        missing = [name for name in sources if name not in sheet.found]
+        found = f"found: {', '.join(sheet.found) or 'none'}"
+        if missing:
+            problem = f"has no column {', '.join(missing)}"
+            raise TableError(sheet.name, problem, f"{found}; rename with --column NAME=FOUND")
+
+    def _weights(self, sheet: Sheet) -> list[float]:
+        """Return what each chain's vote weighs: in a trace, what its last candidate does."""
+        # The column confidence of a trace is the verdict's.
+        if _is_trace(sheet) and "candidates" in sheet.cells:
+            return [said[-1].weight if said else nan for said in self._recorded(sheet)]
+        for name in ("weight", "confidence"):
+            if self._source(name) in sheet.found:
+                return self._of(sheet, name, _number)
+        problem = "has no column weight or confidence, which a weighted vote needs"
+        fix = f"found: {', '.join(sheet.found)}; rename with --column NAME=FOUND"
+        raise TableError(sheet.name, problem, fix)
+
+    def _source(self, name: str) -> str:
+        return self.names.get(name, name)
+
+    def _chains(self, sheet: Sheet) -> list[bool]:
+        """Return which rows are chains: of a trace, not the one of the solve."""
+        if not _is_trace(sheet):
+            return [True] * sheet.rows
+        return [kind == "chain" for kind in sheet.cells["kind"]]
+
+    def _problems(self, sheet: Sheet, kept: list[bool]) -> list[str]:
+        """Return the problems; a solve without one is a problem of its own."""
+        told = self._of(sheet, "problem_id", _text)
+        names = [a or b for a, b in zip(told, self._of(sheet, "solve", _text), strict=True)]
+        for number, (name, is_chain) in enumerate(zip(names, kept, strict=True), 1):
+            if is_chain and name is None:
+                column = self._source("problem_id")
+                raise TableError(sheet.name, f"row {number} has no {column}", "name its problem")
+        return [name or "" for name in names]
+
+    def _of[T](self, sheet: Sheet, name: str, convert: Callable[[Any], T]) -> list[T]:
+        source = self._source(name)
+        if source not in sheet.cells:
+            return [convert(None)] * sheet.rows
         cells: list[T] = []
-        for number, value in enumerate(self.table.column(source).to_pylist()):
+        for number, value in enumerate(sheet.cells[source], 1):
             try:
                 cells.append(convert(value))
             except (TypeError, ValueError, OverflowError) as e:
-                problem = f"row {number + 1}, column {source}: {value!r:.80} {e}"
-                raise TableError(str(self.path), problem, "mend it") from e
+                problem = f"row {number}, column {source}: {value!r:.80} {e}"
+                fix = f"mend it, or name another column: --column {name}=FOUND"
+                raise TableError(sheet.name, problem, fix) from e
         return cells
 
+    def _ballots(self, sheet: Sheet) -> list[tuple[Candidate, ...]]:
+        if "candidates" in sheet.cells:
+            return self._recorded(sheet)
+        answers = self._of(sheet, "answer", _text)
+        weights = self._of(sheet, "weight", _number)
+        sure = [self._of(sheet, name, _number) for name in _STATISTICS]
+        return [
+            (_candidate(answer, 1.0 if isnan(weight) else weight, told),) if answer else ()
+            for answer, weight, *told in zip(answers, weights, *sure, strict=True)
+        ]
 
-def _name(path: Path, number: int, text: str | None) -> str:
-    if text is None:
-        raise TableError(str(path), f"row {number + 1} has no problem_id", "name its problem")
-    return text
+    def _recorded(self, sheet: Sheet) -> list[tuple[Candidate, ...]]:
+        """Return the candidates of a trace, in the order a vote is given them."""
+        programs = sheet.cells.get("programs", [None] * sheet.rows)
+        try:
+            return [
+                tuple(_traced(cell, ran or ()) for cell in sorted(said or (), key=_round))
+                for said, ran in zip(sheet.cells["candidates"], programs, strict=True)
+            ]
+        except (TypeError, KeyError, IndexError, ValueError) as e:
+            problem = "column candidates does not hold what a trace's holds"
+            raise TableError(sheet.name, problem, "see docs/traces.md, or rename it") from e
+
+
+def _is_trace(sheet: Sheet) -> bool:
+    return {"kind", "solve"} <= set(sheet.found)
+
+
+def _candidate(answer: str, weight: float, told: list[float]) -> Candidate:
+    values = [None if isnan(value) else value for value in told]
+    sure = Confidence(0, *values) if any(value is not None for value in values) else None
+    return Candidate(answer, "answer", 0, weight, confidence=sure)
+
+
+def _round(cell: Any) -> int:
+    return int(cell["round"])
+
+
+def _traced(cell: Any, programs: Any) -> Candidate:
+    ran = None if cell["program"] is None else programs[cell["program"]]["execution"]
+    kept = {name: ran[name] for name in _RUN} if ran else None
+    evidence = Evidence(round=cell["round"], execution=Execution(**kept) if kept else None)
+    sure = Confidence(**cell["confidence"]) if cell["confidence"] else None
+    return Candidate(cell["answer"], cell["source"], 0, cell["weight"], evidence, sure)
+
+
+# What a vote may ask of a run; its files and session are no part of an answer.
+_RUN: Final = tuple(f.name for f in fields(Execution) if f.name not in ("files", "session"))
 
 
 def _text(value: Any) -> str | None:
     if value is None or value != value:  # noqa: PLR0124 - NaN, as pandas writes a null
         return None
-    if not isinstance(value, (str, int, float)):
+    if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal)):
         raise TypeError("is neither text nor a number")
     return str(value).strip() or None
 
 
 def _number(value: Any) -> float:
-    if value is None:
-        return float("nan")
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if value is None or value == "":
+        return nan
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
         raise TypeError("is not a number")
-    return float(value)
+    try:
+        return float(value)
+    except ValueError as e:
+        raise ValueError("is not a number") from e
 
 
 def _whole(value: Any) -> int | None:
     number = _number(value)
-    if np.isnan(number):
+    if isnan(number):
         return None
     if number % 1 or not 0 <= number <= _LARGEST:
         raise ValueError("is not a count")
@@ -329,6 +249,6 @@ def _whole(value: Any) -> int | None:
 
 
 def _flag(value: Any) -> bool:
-    if value is not None and not isinstance(value, bool):
+    if value not in (None, False, True):  # 0 and 1, too
         raise TypeError("is neither true nor false")
     return bool(value)

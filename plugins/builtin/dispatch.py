@@ -55,8 +55,12 @@ def need_driven(
 
 @dataclass(frozen=True, slots=True)
 class BatchGreedyOptions:
-    """Set how many chains each question gets before questions compete."""
+    """Set the chains of questions that share a budget.
 
+    They share `average` chains a question; `first` is what each gets before they compete.
+    """
+
+    average: Annotated[float, Field(ge=1, le=4096)] = 8.0
     first: Annotated[int, Field(ge=1, le=4096)] = 3
 
 
@@ -68,7 +72,7 @@ def batch_greedy(
 
     For questions that share a budget: each gets `first` chains, and the next chain then
     always goes to the question of highest `chances.urgency`. A solve on its own has nobody
-    to compete with and goes on one by one until its stop rule fires.
+    to compete with and goes on one by one until its stop rule fires, whatever the average.
     """
     return min(max(options.first - state.finished, 1), state.left)
 

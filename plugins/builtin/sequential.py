@@ -88,14 +88,17 @@ def esc(state: VoteState, options: EscOptions) -> Advice:
     The answers, in the order their chains ended, are cut into windows of `window`, one
     after the other; chains without an answer are passed over.
     """
-
-    def fires(said: Sequence[int]) -> bool:
-        size = options.window
-        return any(
-            len(set(said[at : at + size])) == 1 for at in range(0, len(said) - size + 1, size)
-        )
-
-    return _by_order(state, fires)
+    if not whole(state):
+        return clinch(state)
+    size = options.window
+    said = [answer for answer in state.order if answer is not None]
+    begun = len(said) % size
+    windows = (said[at : at + size] for at in range(0, len(said) - begun, size))
+    if state.left == 0 or any(len(set(window)) == 1 for window in windows):
+        return Advice(True, 0, spent(state))
+    # The leader, class 0, fills the window that is begun, and if others speak in it one more.
+    need = size - begun + (size if any(said[len(said) - begun :]) else 0)
+    return Advice(False, min(need, state.left), spent(state))
 
 
 def rules(state: VoteState, options: RulesOptions) -> Advice:

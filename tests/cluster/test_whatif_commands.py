@@ -85,6 +85,14 @@ def test_the_picture_is_one_svg(votes: Path, tmp_path: Path) -> None:
         (("--picture", "p.png"), "svg"),
         (("--policy", "nope"), "nope"),
         (("--chains", "0"), "--chains"),
+        (("--fixed", "17", "--chains", "16"), "--fixed 17"),
+        (("--vote", "loudest"), "known: aimo2-allvote"),
+        (("--dispatch", "batch-greedy:2"), "give 3 or more"),
+        (("--dispatch", "batch-greedy:30"), "cannot average 30"),
+        (("--most", "0.5"), "a chain weighs 1"),
+        (("--column", "answer=boxed"), "no column boxed; found: model, problem_id"),
+        (("--column", "answer"), "renames nothing"),
+        (("--by", "school"), "no column school"),
     ],
 )
 def test_bad_usage_is_one_line(votes: Path, arguments: tuple[str, ...], words: str) -> None:
@@ -92,6 +100,20 @@ def test_bad_usage_is_one_line(votes: Path, arguments: tuple[str, ...], words: s
     assert done.returncode == 2
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_any_vote_runs_and_what_is_slow_is_said(votes: Path) -> None:
+    found = whatif(votes, "--vote", "code-over-box", "--stop", "esc:3")
+    told = "\n".join(found["notes"])
+    assert "vote:code-over-box is called" in told
+    assert "stop:esc is asked about each course" in told
+    plain = whatif(votes, "--vote", "majority", "--stop", "esc:3")
+    assert found["lines"] == plain["lines"]
+
+
+def test_a_pattern_and_a_number_of_processes_change_nothing(votes: Path) -> None:
+    alone = whatif(votes, "--stop", "clinch")
+    assert whatif(votes.parent / "v*.jsonl", "--stop", "clinch", "--workers", "2") == alone
 
 
 def test_a_file_that_is_no_table_is_named(tmp_path: Path) -> None:
