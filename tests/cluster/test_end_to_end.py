@@ -154,7 +154,7 @@ class TestRunningApp:
     def test_an_unknown_recipe_is_one_line(self, env: dict[str, str], port: int) -> None:
         done = votebox("solve", "x", "--recipe", "nope", env=env)
         assert done.returncode == 2
-        assert "known recipes: aimo-qwq, tool-loop, vote" in done.stderr
+        assert "known recipes: aimo-qwq, tool-inline, tool-loop, vote" in done.stderr
         assert len(done.stderr.splitlines()) == 1
 
     def test_an_interrupted_solve_leaves_the_app_well(self, env: dict[str, str], port: int) -> None:

@@ -101,11 +101,21 @@ def test_each_recipe_is_a_model(client):
 
 
 def test_every_recipe_answers(client):
-    for recipe in ("aimo-qwq", "tool-loop"):
+    for recipe in ("aimo-qwq", "tool-loop", "tool-inline"):
         reply = client.chat.completions.create(
             model=f"votebox/{recipe}", messages=MESSAGES, extra_body={"votebox": {"chains": 2}}
         )
         assert reply.votebox["recipe"] == recipe
+
+
+async def test_programs_run_inside_a_reply_which_then_goes_on(http, served):
+    body = {"question": "What is the product of 137 and 48?", "recipe": "tool-inline"}
+    reply = (await http.post("/v1/solves", json={**body, "seed": 1, "chains": 4})).json()
+    assert reply["answer"] == "6576"
+    assert reply["usage"]["executions"] >= 1
+    boxed = [c for chain in reply["chains"] for c in chain["candidates"] if c["source"] == "boxed"]
+    assert boxed, "no chain went on behind its program"
+    await until_idle(served)
 
 
 async def test_health_and_request_ids(http):
