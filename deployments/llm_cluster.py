@@ -1,18 +1,25 @@
 """Serve a model on GPUs and clusters through ray.serve.llm, with our `sample` added.
 
 The one module that knows ray.serve.llm, which moves fast and raises ImportError where no
-vLLM is installed: nothing of it is imported before a model of kind `cluster` is built.
-Only its public `chat` is called, so it speaks in streamed chunks like any endpoint.
+vLLM is installed: nothing of it is imported before a model of kind `cluster` is built. Ray
+places, starts and scales the engine; chains are sampled from vLLM's own client in it, because
+Ray's `chat` would turn each token into JSON and back, and cannot go on with a reply.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from votebox.deployments.payload import SampleRequest, pack_deltas, unpack_prompts
-from votebox.deployments.sse import ReplyReader, complaint, payload, too_long
-from votebox.plugins import Delta, EngineError, Prompt, PromptTooLong
+from votebox.deployments.vllm_request import (
+    logprob_statistics,
+    render,
+    room_for,
+    sampling_params,
+)
+from votebox.plugins import Delta, EngineError, LogprobStats, Prompt
 
 if TYPE_CHECKING:
     from ray.serve import Application
@@ -60,7 +67,6 @@ def build_cluster_llm(
                 "target_ongoing_requests": target_ongoing_requests,
             },
         },
-        experimental_configs={"stream_batching_interval_ms": 0},  # `sample` gathers itself
         runtime_env={"env_vars": dict(env)} if env else None,
         **settings,
     )
@@ -75,51 +81,59 @@ def _server_class() -> type:
     class SamplingServer(LLMServer):
         """Add votebox's protocol to Ray's server."""
 
-        def _chats(self) -> dict[str, "Chats"]:
-            if not hasattr(self, "_votebox_chats"):
-                self._votebox_chats: dict[str, Chats] = {}
-            return self._votebox_chats
+        def _open_streams(self) -> dict[str, "Requests"]:
+            if not hasattr(self, "_votebox_streams"):
+                self._votebox_streams: dict[str, Requests] = {}
+            return self._votebox_streams
 
         async def sample(
             self, request: SampleRequest
         ) -> AsyncGenerator[str | list[tuple[Any, ...]], None]:
             """Yield this replica's address, then batches of packed deltas."""
             stream_id, packed = request
-            chats = Chats(self, self._llm_config.model_id, unpack_prompts(packed))
-            self._chats()[stream_id] = chats
+            # The one thing of Ray's that is not public; test_llm_cluster.py holds it.
+            engine: Any = self.engine
+            model = self._llm_config.model_id
+            prompts = unpack_prompts(packed)
+            requests = Requests(engine._engine_client, model, stream_id, prompts)  # noqa: SLF001
+            self._open_streams()[stream_id] = requests
             try:
                 yield serve.get_replica_context().replica_id.to_full_id_str()
-                async for batch in chats.batches():
+                async for batch in requests.batches():
                     yield pack_deltas(batch)
             finally:
-                del self._chats()[stream_id]
-                await chats.close()
+                del self._open_streams()[stream_id]
+                await requests.close()
 
         async def abort(self, stream_id: str, chains: Sequence[int]) -> None:
             """End chains of a stream of this replica; unknown ones are ignored."""
-            if stream_id in self._chats():
-                self._chats()[stream_id].abort(chains)
+            if stream_id in self._open_streams():
+                self._open_streams()[stream_id].abort(chains)
 
         async def unfinished(self) -> int:
             """Return how many chains are being sampled."""
-            return sum(chats.running for chats in self._chats().values())
+            return sum(requests.running for requests in self._open_streams().values())
 
     return SamplingServer
 
 
-class Chats:
-    """Run one streamed chat per prompt on an LLMServer and gather their deltas."""
+class Requests:
+    """Run one request per prompt on vLLM's AsyncLLM and gather what they give.
 
-    def __init__(self, server: Any, model: str, prompts: Sequence[Prompt]) -> None:
-        self._server, self._model = server, model
-        self._fresh: list[Delta] = []
+    Nothing is done per chain and batch but to join texts; a batch goes out at most every
+    `BATCH_INTERVAL_S`, because each costs two processes a message.
+    """
+
+    def __init__(self, client: Any, model: str, name: str, prompts: Sequence[Prompt]) -> None:
+        self._client, self._model, self._name = client, model, name
+        self._fresh: dict[int, Delta] = {}
         self._news = asyncio.Event()
         self._error: EngineError | None = None
-        self._tasks = [
-            asyncio.create_task(self._run(chain, prompt)) for chain, prompt in enumerate(prompts)
-        ]
-        for chain, task in enumerate(self._tasks):
-            task.add_done_callback(partial(self._ended, chain))
+        self._tasks: list[asyncio.Task[None]] = []
+        try:
+            self._start(prompts)
+        except EngineError as e:
+            self._fail(e)
 
     @property
     def running(self) -> int:
@@ -127,11 +141,11 @@ class Chats:
         return sum(not task.done() for task in self._tasks)
 
     async def batches(self) -> AsyncGenerator[list[Delta], None]:
-        """Yield batches, at most one per interval, until all chains have ended."""
+        """Yield batches until all chains have ended; raise EngineError when one failed."""
         while self._fresh or self.running or self._error:
             await self._news.wait()
             self._news.clear()
-            batch, self._fresh = self._fresh, []
+            batch, self._fresh = [*self._fresh.values()], {}
             if batch:
                 yield batch
             if self._error is not None:
@@ -140,17 +154,41 @@ class Chats:
                 await asyncio.sleep(BATCH_INTERVAL_S)
 
     def abort(self, chains: Sequence[int]) -> None:
-        """End chains; closing a chat's generator aborts its request in vLLM."""
+        """End chains; closing a request's generator aborts it in vLLM."""
         for chain in chains:
             self._tasks[chain].cancel()
 
     async def close(self) -> None:
         """End all chains."""
-        self.abort(range(len(self._tasks)))
+        for task in self._tasks:
+            task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _start(self, prompts: Sequence[Prompt]) -> None:
+        tokenizer, context = self._client.get_tokenizer(), self._client.model_config.max_model_len
+        rendered = [render(tokenizer, prompt) for prompt in prompts]
+        room = room_for(self._model, context, rendered)
+        for chain, (prompt, ids) in enumerate(zip(prompts, rendered, strict=True)):
+            task = asyncio.create_task(self._run(chain, prompt, ids, room[chain]))
+            task.add_done_callback(partial(self._ended, chain))
+            self._tasks.append(task)
+
     def _put(self, delta: Delta) -> None:
-        self._fresh.append(delta)
+        """Join what a chain gave since the last batch."""
+        known = self._fresh.get(delta.chain)
+        if known is not None:
+            delta = replace(
+                delta,
+                text=known.text + delta.text,
+                tokens=known.tokens + delta.tokens,
+                prompt_tokens=known.prompt_tokens + delta.prompt_tokens,
+                logprobs=_joined(known.logprobs, delta.logprobs),
+            )
+        self._fresh[delta.chain] = delta
+        self._news.set()
+
+    def _fail(self, error: EngineError) -> None:
+        self._error = self._error or error
         self._news.set()
 
     def _ended(self, chain: int, task: asyncio.Task[None]) -> None:
@@ -158,43 +196,42 @@ class Chats:
         if task.cancelled():
             self._put(Delta(chain, finish_reason="abort"))
         elif isinstance(error, EngineError):
-            self._error = error
+            self._fail(error)
         elif error is not None:
-            self._error = EngineError(self._model, f"{type(error).__name__}: {error}")
+            self._fail(EngineError(self._model, f"{type(error).__name__}: {_cause(error)}"))
         self._news.set()
 
-    async def _run(self, chain: int, prompt: Prompt) -> None:
-        refusal = await self._chat(chain, prompt, ())
-        if refusal and (too_long(refusal) or "max_tokens" in refusal):
-            # Without the limit the engine gives what the context leaves.
-            refusal = await self._chat(chain, prompt, ("max_tokens",))
-            if refusal and too_long(refusal):
-                raise PromptTooLong(self._model, refusal, "shorten the question")
-        if refusal:
-            raise EngineError(self._model, f"refused the request: {refusal}")
-
-    async def _chat(self, chain: int, prompt: Prompt, without: Sequence[str]) -> str:
-        """Stream one chat into deltas; return "" or the engine's reason to refuse it."""
-        from ray.serve.llm.openai_api_models import ChatCompletionRequest
-
-        request = ChatCompletionRequest(**payload(self._model, prompt, without))
-        reader = ReplyReader(chain)
-        replies = await self._server.chat(request)
+    async def _run(self, chain: int, prompt: Prompt, ids: list[int], room: int) -> None:
+        """Stream one chain into deltas."""
+        if room <= 0:  # beside chains that have room, its context is used up
+            self._put(Delta(chain, prompt_tokens=len(ids), finish_reason="length"))
+            return
         try:
-            async for batch in replies:
-                for event in batch if isinstance(batch, list) else [batch]:
-                    if not isinstance(event, str):  # an ErrorResponse comes as a value
-                        return complaint(event.model_dump_json().encode())
-                    self._read(reader, event)
-        finally:
-            await replies.aclose()
-        self._put(reader.end())
-        return ""
+            params = sampling_params(prompt, room)
+        except ValueError as e:
+            raise EngineError(self._model, f"refused the request: {e}") from e
+        first = len(ids)
+        outputs = self._client.generate({"prompt_token_ids": ids}, params, f"{self._name}-{chain}")
+        async for output in outputs:
+            piece = output.outputs[0]
+            reason = piece.finish_reason if output.finished else None
+            self._put(
+                Delta(
+                    chain,
+                    piece.text,
+                    len(piece.token_ids),
+                    first,
+                    logprobs=logprob_statistics(piece.logprobs) if piece.logprobs else None,
+                    finish_reason=reason if reason in (None, "stop", "length") else "abort",
+                )
+            )
+            first = 0
 
-    def _read(self, reader: ReplyReader, event: str) -> None:
-        for line in event.splitlines():
-            data = line.removeprefix("data:").strip()
-            if line.startswith("data:") and data and data != "[DONE]":
-                delta = reader.read(data)
-                if delta is not None:
-                    self._put(delta)
+
+def _joined(a: LogprobStats | None, b: LogprobStats | None) -> LogprobStats | None:
+    return a + b if a is not None and b is not None else a or b
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return what vLLM's wrapper of a failed request hides."""
+    return error.__cause__ or error

@@ -13,6 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from votebox.deployments.vllm_request import (
+    logprob_statistics,
+    render,
+    room_for,
+    sampling_params,
+)
 from votebox.deployments.vllm_start import release_llm
 from votebox.plugins import (
     Delta,
@@ -20,9 +26,7 @@ from votebox.plugins import (
     EngineUnavailable,
     LogprobStats,
     Prompt,
-    PromptTooLong,
 )
-from votebox.plugins.confidence import token_statistics
 
 if TYPE_CHECKING:
     from vllm.outputs import RequestOutput
@@ -171,8 +175,9 @@ class Stepper:
 
     def _open(self, group: Group) -> None:
         try:
-            rendered = [self._render(prompt) for prompt in group.prompts]
-            room = self._room(rendered)
+            tokenizer = self._llm.get_tokenizer()
+            rendered = [render(tokenizer, prompt) for prompt in group.prompts]
+            room = room_for(self._model, self._llm.model_config.max_model_len, rendered)
             for number, (prompt, ids) in enumerate(zip(group.prompts, rendered, strict=True)):
                 chain = _Chain(number, f"{next(self._ids)}", len(ids))
                 if room[number] > 0:
@@ -188,19 +193,10 @@ class Stepper:
             problem.__cause__ = e
             self._drop(group, problem)
 
-    def _render(self, prompt: Prompt) -> list[int]:
-        tokenizer = self._llm.get_tokenizer()
-        *said, last = [{"role": m.role, "content": m.content} for m in prompt.messages]
-        begun = last["content"] if last["role"] == "assistant" else ""
-        messages = said if last["role"] == "assistant" else [*said, last]
-        text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        ids: list[int] = tokenizer.encode(text + begun, add_special_tokens=False)
-        return ids
-
     def _add(self, group: Group, chain: _Chain, prompt: Prompt, ids: list[int], room: int) -> None:
         from vllm.inputs.engine import tokens_input
 
-        params = _params(prompt, room)
+        params = sampling_params(prompt, room)
         self._llm.add_request(chain.request, tokens_input(ids), params)
         self._requests[chain.request] = (group, chain)
 
@@ -226,7 +222,8 @@ class Stepper:
         chain.text.append(piece.text)
         chain.tokens += len(piece.token_ids)
         if piece.logprobs:
-            chain.logprobs = _add_logprobs(chain.logprobs, piece.logprobs)
+            new = logprob_statistics(piece.logprobs)
+            chain.logprobs = new if chain.logprobs is None else chain.logprobs + new
         if output.finished:
             del self._requests[output.request_id]
             reason = piece.finish_reason
@@ -246,15 +243,6 @@ class Stepper:
             if not group.chains and batch:
                 self._groups.discard(group)
 
-    def _room(self, rendered: Sequence[Sequence[int]]) -> list[int]:
-        """Return what the context leaves for each; raise PromptTooLong if for none."""
-        most = self._llm.model_config.max_model_len
-        room = [most - len(ids) for ids in rendered]
-        if max(room) <= 0:
-            problem = f"the prompt has {most - max(room)} tokens and the context holds {most}"
-            raise PromptTooLong(self._model, problem, "shorten the question or raise max_model_len")
-        return room
-
     def _die(self, problem: EngineError) -> None:
         with self._state:
             self.failure = problem
@@ -268,38 +256,3 @@ def _again(error: EngineError) -> EngineError:
     copy = type(error)(*error.args)
     copy.__cause__ = error.__cause__
     return copy
-
-
-def _params(prompt: Prompt, room: int) -> Any:
-    """Return vLLM's sampling parameters; `room` is what the context leaves, in tokens."""
-    from vllm.sampling_params import RequestOutputKind, SamplingParams
-
-    given = prompt.sampling
-    if given is None:
-        raise ValueError("a prompt came without sampling")
-    return SamplingParams(
-        temperature=given.temperature,
-        top_p=given.top_p,
-        top_k=given.top_k,
-        min_p=given.min_p,
-        seed=prompt.seed,
-        max_tokens=min(given.max_tokens or room, room),
-        stop=list(given.stop),
-        include_stop_str_in_output=given.include_stop_str_in_output,
-        repetition_penalty=given.repetition_penalty,
-        presence_penalty=given.presence_penalty,
-        frequency_penalty=given.frequency_penalty,
-        skip_special_tokens=given.skip_special_tokens,
-        logprobs=given.top_logprobs or (0 if given.logprobs else None),
-        flat_logprobs=True,  # an object for each token and alternative would cost more
-        output_kind=RequestOutputKind.DELTA,  # cumulative text would copy O(n^2)
-    )
-
-
-def _add_logprobs(stats: LogprobStats | None, flat: Any) -> LogprobStats:
-    """Return `stats` and those of vLLM's FlatLogprobs: first each token's own, then the top."""
-    for start, end in zip(flat.start_indices, flat.end_indices, strict=True):
-        own, *top = flat.logprobs[start:end]
-        one = token_statistics(own, top)
-        stats = one if stats is None else stats + one
-    return stats or LogprobStats(0, 0.0, 0.0)

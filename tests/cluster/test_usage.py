@@ -46,7 +46,10 @@ def refused(env: dict[str, str], *arguments: str, stdin: str = "", code: int = 2
         (("solve", "x", "--deadline-s", "0"), "--deadline-s"),
         (("solve", "x", "--deadline-s", "nan"), "--deadline-s"),
         (("solve", "x", "--deadline-s", "inf"), "--deadline-s"),
-        (("solve", "x", "--recipe", "nope"), "known recipes: aimo-qwq, tool-inline, tool-loop, vote"),
+        (
+            ("solve", "x", "--recipe", "nope"),
+            "known recipes: aimo-qwq, tool-inline, tool-loop, vote",
+        ),
         (("solve", "x", "--recipe", "nope", "--local"), "known recipes"),
         (("solve", "x", "--recipe", "nope.toml"), "nope.toml"),
         (("solve", "x", "--model", "/not/there"), "/not/there"),
