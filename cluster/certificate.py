@@ -34,7 +34,7 @@ def certificate(trace: "Trace") -> str:
     body = (
         tag("header", *_head(trace)),
         tag("section", *_votes(verdict), aria_labelledby="votes"),
-        tag("section", *_programs(verdict), aria_labelledby="programs"),
+        tag("section", *_programs(verdict), aria_labelledby="programs") if verdict.votes else "",
         tag(
             "section",
             tag("h2", "All chains", id="chains"),
@@ -82,7 +82,8 @@ def _head(trace: "Trace") -> Iterator[Html]:
     else:
         answer = tag("p", verdict.answer, class_="answer")
     share = f", {verdict.confidence:.0%}" if verdict.votes else ""
-    yield tag("div", answer, tag("p", f"{verdict.reason}{share}"), class_="verdict")
+    colour = "c0" if verdict.votes else "c5"
+    yield tag("div", answer, tag("p", f"{verdict.reason}{share}"), class_=f"verdict {colour}")
     yield tag("p", " ".join(filter(None, (ending(verdict), risk(verdict), saving(verdict)))))
     if verdict.flip_chance and verdict.finished < verdict.planned:
         yield tag(
@@ -126,7 +127,10 @@ def _votes(verdict: "Verdict") -> Iterator[Html]:
         yield tag("table", tag("thead", head), tag("tbody", *rows))
     picture = vote_picture(verdict)
     if picture:
-        words = "The vote by time: how many chains stood behind each answer."
+        words = (
+            "The vote by time: the chains behind each answer, as they ended. "
+            "Small marks stand for chains that ended without a vote."
+        )
         yield tag("figure", picture, tag("figcaption", words))
     if verdict.rejected:
         yield tag("h3", "Answers that were read but not admitted to the vote")

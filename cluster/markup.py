@@ -13,7 +13,7 @@ from votebox.cluster.text import clean
 
 __all__ = ["Html", "joined", "tag"]
 
-_VOID: Final = frozenset({"meta", "rect", "line", "path", "circle"})
+_VOID: Final = frozenset({"meta"})
 
 
 class Html(str):

@@ -89,8 +89,10 @@ def ending(verdict: "Verdict") -> str:
 
 
 def risk(verdict: "Verdict") -> str:
-    """Say how likely the whole vote would have elected another answer."""
+    """Say how likely the whole vote would have elected another answer, "" without a vote."""
     chance, left = verdict.flip_chance, verdict.planned - verdict.finished
+    if not verdict.votes:
+        return ""
     if chance is None:
         return "The chance that all chains would have elected another answer is not known."
     if left <= 0:

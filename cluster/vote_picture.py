@@ -20,7 +20,7 @@ __all__ = ["LINES", "vote_picture"]
 LINES: Final = 5
 """How many answers get a line and a colour of their own."""
 
-_WIDTH, _HEIGHT = 440.0, 220.0
+_WIDTH, _HEIGHT = 440.0, 200.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 30.0, 330.0, 16.0, 170.0
 _ROW: Final = 15.0
 _LABEL_CHARS: Final = 12
@@ -76,7 +76,6 @@ def _axes(plot: _Plot) -> Iterator[Html]:
         yield _words(_LEFT - 6, y + 4, f"{count:g}", "end")
     for second in _ticks(plot.seconds, whole=False):
         yield _words(plot.x(second), _BOTTOM + 24, f"{second:g} s", "middle")
-    yield _words(_LEFT, _HEIGHT - 4, "when chains ended; small marks: without a vote", "start")
 
 
 def _steps(plot: _Plot, number: int, times: Sequence[float]) -> Html:

@@ -1,6 +1,6 @@
 """Make real solves worth looking at: forty chains, programs, failures, a guard, a clock."""
 
-from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from contract import FakeBox, ok, plugin
@@ -97,17 +97,15 @@ def forty(registry: Registry, **changes: str) -> Recipe:
 
 
 def engine(*, pause_s: float = 0.01) -> ReplayEngine:
-    """Return an engine whose chains answer as the table above, chain by chain."""
-    chains: dict[str, int] = {}
+    """Return an engine whose chains answer as the table above, by turns."""
+    started = count()
 
     def reply(prompt: Prompt) -> Recorded:
-        rounds = sum(message.role == "assistant" for message in prompt.messages)
-        first = f"{len(chains)}" if not rounds else ""
-        number = chains.setdefault(first, len(chains)) if not rounds else _of(prompt)
-        texts = _REPLIES[number % len(_REPLIES)]
-        text = texts[min(rounds, len(texts) - 1)]
-        pause = pause_s * (1 + number % 7)
-        return Recorded(text, _THINKING * (1 + number % 3), "stop", len(text), 40, pause)
+        turns = sum(message.role == "assistant" for message in prompt.messages)
+        number = _of(prompt) if turns else next(started) % len(_REPLIES)
+        text = _REPLIES[number][min(turns, len(_REPLIES[number]) - 1)]
+        thinking = _THINKING * (1 + number % 3)
+        return Recorded(text, thinking, "stop", len(text), 40, pause_s * (1 + number % 7))
 
     return ReplayEngine(reply, model="QwQ-32B")
 
@@ -123,5 +121,5 @@ async def solved(store: Any, *, pause_s: float = 0.01, text: str = QUESTION, **o
     registry = known()
     recipe = forty(registry, **options.pop("changes", {}))
     solver = Solver(engine(pause_s=pause_s), FakeBox(ran, pause_s=0.02), registry, store)
-    problem = replace(Problem(text, "aime-1", reference="400"))
+    problem = Problem(text, "aime-1", reference="400")
     return await solver.solve(problem, recipe, SolveOptions(**{"seed": 7, **options}))
