@@ -127,7 +127,7 @@ def _tell(trace: "Trace") -> None:
 
     verdict = trace.verdict
     typer.echo(clean(trace.problem.text) + "\n")
-    write_verdict({**verdict_to_wire(verdict), "traced": False}, sys.stdout)
+    write_verdict(verdict_to_wire(verdict), sys.stdout)
     typer.echo(one_line(f"{verdict.reason}; {verdict.stop_reason}"))
     for chain in verdict.chains:
         read = ", ".join(one_line(c.answer, 40) for c in chain.candidates) or "nothing"

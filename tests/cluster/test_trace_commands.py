@@ -45,7 +45,7 @@ def test_the_certificate_escapes_all_text(env: dict[str, str], tmp_path: Path) -
     text = page.read_text()
     assert "<script" not in text
     assert "&lt;script&gt;" in text
-    assert "default-src 'none'" in text
+    assert 'content="default-src &#x27;none&#x27;;' in text
     assert "http://" not in text.replace("http-equiv", "")
 
 
