@@ -23,6 +23,7 @@ _Traces = Annotated[
 _Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 _SHOWN_CHARS: Final = 2_000
 _PROGRAMS: Final = 3
+_FOREIGN: Final = 5
 
 
 def show(
@@ -76,8 +77,13 @@ def replay(
     return 0 if found.stands else 1
 
 
-def traces_list(*, traces: _Traces = None, json: _Json = False) -> None:
-    """List the traces, the newest first."""
+def traces_list(
+    *,
+    traces: _Traces = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="List that many at most.")] = 20,
+    json: _Json = False,
+) -> None:
+    """List the traces, the newest first; only those listed are read."""
     from votebox.plugins import TraceError
 
     store = _store(traces)
@@ -85,10 +91,12 @@ def traces_list(*, traces: _Traces = None, json: _Json = False) -> None:
         listing = store.listing()
     except TraceError as e:
         raise BadUsage(str(e)) from e
-    for name in listing.foreign:
-        typer.echo(f"votebox: {one_line(name)} is no trace", err=True)
+    if listing.foreign:
+        some = ", ".join(one_line(name, 80) for name in listing.foreign[:_FOREIGN])
+        more = ", ..." if len(listing.foreign) > _FOREIGN else ""
+        typer.echo(f"votebox: no traces, but there: {some}{more}", err=True)
     rows: list[dict[str, Any]] = []
-    for solve in listing.ids:
+    for solve in listing.ids[:limit]:
         try:
             row = dict(store.summary(solve))
         except TraceError as e:
@@ -102,6 +110,9 @@ def traces_list(*, traces: _Traces = None, json: _Json = False) -> None:
         answer = "no answer" if row["verdict"] is None else one_line(str(row["verdict"]), 24)
         question = one_line(str(row["question"]), 60)
         typer.echo(f"{one_line(str(row['solve']))}  {answer:<12}  {question}")
+    older = len(listing.ids) - limit
+    if older > 0:
+        typer.echo(f"votebox: and {older:,} older ones; --limit lists more", err=True)
 
 
 def _store(url: str | None) -> "TraceStore":

@@ -176,7 +176,22 @@ class _Voice:
         log.candidates = [
             replace(c, confidence=c.confidence or known.get(c.evidence.round))
             for c in log.candidates
+            if self._was_heard(c)
         ]
+        if self.record.aborted:
+            del log.turns[self.record.rounds :]
+
+    def _was_heard(self, candidate: Candidate) -> bool:
+        """Return whether the chain came to this reading before the solve ended it.
+
+        The end may fall between a reply and its reading, so in the round that was cut off
+        only a node that had read something then is heard again.
+        """
+        number = candidate.evidence.round
+        if not self.record.aborted or number < self.record.rounds:
+            return True
+        read = {(c.source, c.evidence.round) for c in self.record.candidates}
+        return (candidate.source, number) in read
 
     def _reply(self, prompt: Prompt) -> Recorded:
         """Return what the model replied to the prompt of this seed; raise when it did not."""
