@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from votebox.cluster.markup import Html, joined, tag
-from votebox.cluster.story import Program, Ran, Said, steps
+from votebox.cluster.story import Program, Ran, Said, asked, happened, steps
 
 if TYPE_CHECKING:
     from votebox.plugins import ChainRecord, ModelCall
@@ -33,7 +33,7 @@ def program_part(program: Program) -> Html:
     for outcome in program.outcomes:
         several = len(program.outcomes) > 1
         where = joined((" in ", _chains(outcome.chains))) if several else ""
-        parts += [tag("p", _ran(outcome.execution), where), *_output(outcome.execution)]
+        parts += [tag("p", happened(outcome.execution), where), *_output(outcome.execution)]
     return tag("div", *parts, class_="program")
 
 
@@ -104,7 +104,7 @@ def _steps(chain: "ChainRecord") -> Iterator[Html]:
 def _run(step: Ran) -> Iterator[Html]:
     yield tag("h3", "Program")
     yield tag("pre", tag("code", step.code))
-    yield tag("p", _ran(step.execution))
+    yield tag("p", happened(step.execution))
     yield from _output(step.execution)
 
 
@@ -127,10 +127,8 @@ def _said(step: Said) -> Iterator[Html]:
 
 
 def _asked(call: "ModelCall") -> Iterator[Html]:
-    """Write what is new in the conversation: all that follows the model's last turn."""
-    messages = call.prompt.messages
-    turns = [n for n, message in enumerate(messages) if message.role == "assistant"]
-    for message in messages[turns[-1] + 1 if turns else 0 :]:
+    """Write what is new in the conversation, and how the reply was sampled."""
+    for message in asked(call):
         yield tag("p", message.role, class_="quiet")
         yield tag("pre", message.content)
     sampling = call.prompt.sampling
@@ -144,14 +142,6 @@ def _asked(call: "ModelCall") -> Iterator[Html]:
 
 def _folded(title: str, body: Iterable[Html]) -> Html:
     return tag("details", tag("summary", title), *body)
-
-
-def _ran(execution: "Execution") -> str:
-    words = {"ok": "It ended by itself", "error": "It failed", "timeout": "It ran out of time"}
-    said = words.get(execution.status, f"It ended with status {execution.status}")
-    memory = f", {execution.peak_memory_mib:.0f} MiB" if execution.peak_memory_mib else ""
-    cut = "; its output was cut" if execution.truncated else ""
-    return f"{said} after {execution.wall_s:.2f} s{memory}{cut}."
 
 
 def _output(execution: "Execution") -> Iterator[Html]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from votebox.plugins import ChainRecord, Completion, Verdict, VoteClass
-    from votebox.plugins.verdicts import ModelCall
+    from votebox.plugins import ChainRecord, Completion, Message, ModelCall, Verdict, VoteClass
     from votebox.sandbox import Execution
 
 __all__ = [
@@ -18,8 +17,10 @@ __all__ = [
     "Program",
     "Ran",
     "Said",
+    "asked",
     "deciding",
     "ending",
+    "happened",
     "ran_by",
     "risk",
     "saving",
@@ -162,6 +163,22 @@ def steps(chain: "ChainRecord") -> tuple[Said | Ran, ...]:
         timed.append((run.round if run else 0, run.start_s if run else 0.0, Ran(code, execution)))
     timed.sort(key=lambda item: item[:2])
     return tuple(step for _, _, step in timed)
+
+
+def asked(call: "ModelCall") -> "tuple[Message, ...]":
+    """Return what is new in a conversation: all that follows the model's last turn."""
+    messages = call.prompt.messages
+    turns = [n for n, message in enumerate(messages) if message.role == "assistant"]
+    return messages[turns[-1] + 1 if turns else 0 :]
+
+
+def happened(execution: "Execution") -> str:
+    """Say in a sentence how a program ended."""
+    words = {"ok": "It ended by itself", "error": "It failed", "timeout": "It ran out of time"}
+    said = words.get(execution.status, f"It ended with status {execution.status}")
+    memory = f", {execution.peak_memory_mib:.0f} MiB" if execution.peak_memory_mib else ""
+    cut = "; its output was cut" if execution.truncated else ""
+    return f"{said} after {execution.wall_s:.2f} s{memory}{cut}."
 
 
 def _program(code: str, runs: Iterable[list[tuple[int, "Execution"]]], *, decided: bool) -> Program:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from votebox.cluster.errors import BadUsage
-from votebox.cluster.result import write_json, write_verdict
+from votebox.cluster.result import write_json
 from votebox.cluster.state import traces_dir
-from votebox.cluster.text import clean, one_line
+from votebox.cluster.text import one_line
 
 if TYPE_CHECKING:
-    from votebox.plugins import Recount, Trace, TraceStore
+    from votebox.plugins import ChainRecord, Recount, Trace, TraceStore
 
 __all__ = ["replay", "show", "traces_list"]
 
@@ -21,8 +21,6 @@ _Traces = Annotated[
     str | None, typer.Option(metavar="URL", help="Where the traces are; default: the state folder.")
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
-_SHOWN_CHARS: Final = 2_000
-_PROGRAMS: Final = 3
 _FOREIGN: Final = 5
 
 
@@ -30,23 +28,28 @@ def show(
     solve: _Solve,
     *,
     traces: _Traces = None,
+    chain: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Show this chain in full.")
+    ] = None,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the certificate as one HTML file.")
     ] = None,
     json: _Json = False,
 ) -> None:
-    """Tell a solve as a story: question, chains, votes, and the programs that decided."""
+    """Tell a solve as a story: question, votes, chains, and the programs that decided."""
     trace = _find(traces, solve)
     if html is not None:
-        from votebox.cluster.certificate import certificate
-
-        html.write_text(certificate(trace), "utf-8", newline="\n")
+        _write_page(trace, html)
     if json:
-        from votebox.plugins import verdict_to_wire
+        _write_wire(trace, chain)
+    elif chain is not None:
+        from votebox.cluster.telling import tell_chain
 
-        write_json(verdict_to_wire(trace.verdict), sys.stdout)
+        tell_chain(_chain(trace, chain), sys.stdout)
     elif html is None:
-        _tell(trace)
+        from votebox.cluster.telling import tell
+
+        tell(trace, sys.stdout)
 
 
 def replay(
@@ -133,26 +136,32 @@ def _find(url: str | None, solve: str) -> "Trace":
         raise BadUsage(str(e)) from e
 
 
-def _tell(trace: "Trace") -> None:
+def _write_page(trace: "Trace", path: Path) -> None:
+    from votebox.cluster.certificate import certificate
+
+    try:
+        path.write_text(certificate(trace), "utf-8", newline="\n")
+    except OSError as e:
+        fix = "give a file in a folder you can write"
+        raise BadUsage(f"--html {str(path)!r} cannot be written: {e.strerror}", fix) from e
+
+
+def _write_wire(trace: "Trace", chain: int | None) -> None:
     from votebox.plugins import verdict_to_wire
 
-    verdict = trace.verdict
-    typer.echo(clean(trace.problem.text) + "\n")
-    write_verdict(verdict_to_wire(verdict), sys.stdout)
-    typer.echo(one_line(f"{verdict.reason}; {verdict.stop_reason}"))
-    for chain in verdict.chains:
-        read = ", ".join(one_line(c.answer, 40) for c in chain.candidates) or "nothing"
-        typer.echo(one_line(f"chain {chain.index} {chain.ended}, read {read}"))
-    winners = {chain for vote in verdict.votes[:1] for chain in vote.chains}
-    decided = [
-        (code, execution.stdout)
-        for chain in verdict.chains
-        if chain.index in winners
-        for code, execution in zip(chain.programs, chain.executions, strict=False)
-    ]
-    for code, stdout in decided[:_PROGRAMS]:
-        typer.echo("\n" + clean(code)[:_SHOWN_CHARS].rstrip())
-        typer.echo("prints: " + clean(stdout)[:_SHOWN_CHARS].rstrip())
+    wire = verdict_to_wire(trace.verdict)
+    if chain is not None:
+        wire = wire["chains"][trace.verdict.chains.index(_chain(trace, chain))]
+    write_json(wire, sys.stdout)
+
+
+def _chain(trace: "Trace", number: int) -> "ChainRecord":
+    for chain in trace.verdict.chains:
+        if chain.index == number:
+            return chain
+    count = len(trace.verdict.chains)
+    fix = f"its chains are 0 to {count - 1}" if count else "it has no chains"
+    raise BadUsage(f"solve {trace.verdict.id} has no chain {number}", fix)
 
 
 async def _recount(trace: "Trace", registry: Any, *, run: bool) -> "Recount":
