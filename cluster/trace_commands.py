@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from votebox.cluster.errors import BadUsage
+from votebox.cluster.errors import ABSTAINED, BadUsage
 from votebox.cluster.result import write_json
 from votebox.cluster.state import traces_dir
 from votebox.cluster.text import one_line
@@ -22,6 +22,10 @@ _Traces = Annotated[
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 _FOREIGN: Final = 5
+_UNHEARD: Final = (
+    "nobody can tell whether the verdict stands: a step behind the vote asks a model, "
+    "and no trace holds what it replied"
+)
 
 
 def show(
@@ -61,7 +65,11 @@ def replay(
     ] = False,
     json: _Json = False,
 ) -> int:
-    """Take the vote again from the stored replies; exits 1 when the answer differs."""
+    """Take the vote again from the stored replies.
+
+    Exit codes: 0 the verdict stands, 1 it differs, 3 nobody can tell, because a step
+    behind the vote asks a model and no trace holds what it replied.
+    """
     import asyncio
 
     from votebox.plugins import Registry, VoteboxError
@@ -70,14 +78,14 @@ def replay(
     try:
         found = asyncio.run(_recount(trace, Registry.load(), run=not no_run))
     except VoteboxError as e:
-        fix = "" if no_run else "--no-run uses the stored results of programs"
+        fix = "leave --no-run out" if no_run else "--no-run uses the stored results of programs"
         raise BadUsage(str(e), fix) from e
     if json:
         write_json(_wire(found), sys.stdout)
     else:
         for line in _lines(found):
             typer.echo(one_line(line))
-    return 0 if found.stands else 1
+    return {True: 0, False: 1, None: ABSTAINED}[found.stands]
 
 
 def traces_list(
@@ -179,6 +187,7 @@ def _wire(found: "Recount") -> dict[str, Any]:
         "id": found.before.id,
         "stands": found.stands,
         "same_votes": found.same_votes,
+        "unheard": found.unheard,
         "answer": found.answer,
         "answer_before": found.before.answer,
         "votes": [{"answer": v.answer, "weight": v.weight} for v in found.votes],
@@ -194,6 +203,10 @@ def _lines(found: "Recount") -> list[str]:
     lines += found.plugins
     if found.recipe_changed:
         lines.append("the recipe means something else now than it did")
+    if found.unheard:
+        same = "the same as then" if found.same_votes else "not the same as then"
+        lines.append(f"the vote before that step elects {found.answer}; its readings are {same}")
+        return [*lines, _UNHEARD]
     if found.stands:
         votes = "with the same votes" if found.same_votes else "with other votes"
         return [*lines, f"the verdict stands: {found.answer}, {votes}"]

@@ -14,7 +14,7 @@ from typing import Final
 
 from votebox.plugins.ballot import Ballot
 from votebox.plugins.chain import Chain, Ports, SolveContext
-from votebox.plugins.errors import EngineError, SandboxError, TraceError
+from votebox.plugins.errors import EngineError, SandboxError, TraceError, VoteboxError
 from votebox.plugins.nouns import Candidate, Prompt
 from votebox.plugins.ports import SandboxPort
 from votebox.plugins.recipe import Recipe, load_recipe
@@ -24,7 +24,7 @@ from votebox.plugins.run import CUT_SHORT, answered
 from votebox.plugins.sampler import Sampler
 from votebox.plugins.tracerow import Trace, own_version, plugin_rows
 from votebox.plugins.verdicts import ChainRecord, Verdict
-from votebox.plugins.voting import VoteClass
+from votebox.plugins.voting import Tally, VoteClass
 from votebox.sandbox import Execution, Limits
 
 __all__ = ["ChainChange", "Recount", "recipe_of", "recount"]
@@ -47,7 +47,8 @@ class Recount:
 
     `plugins` are sentences on plugins of another version than then, `recipe_changed` tells
     whether the recipe's hash is another now, as when a default has changed, `programs`
-    counts those that were run.
+    counts those that were run. `unheard` tells that a step behind the vote asks a model:
+    no trace holds what it replied, so `answer` and `votes` are those of the vote itself.
     """
 
     before: Verdict
@@ -57,15 +58,21 @@ class Recount:
     plugins: tuple[str, ...] = ()
     recipe_changed: bool = False
     programs: int = 0
+    unheard: bool = False
 
     @property
-    def stands(self) -> bool:
-        """Return whether the answer is that of the trace, whatever the count."""
-        return self.answer == self.before.answer
+    def stands(self) -> bool | None:
+        """Return whether the answer is that of the trace, None where nobody can tell."""
+        return None if self.unheard else self.answer == self.before.answer
 
     @property
     def same_votes(self) -> bool:
-        """Return whether every class has the weight and the chains it had."""
+        """Return whether every class has the weight and the chains it had.
+
+        Of a vote that a step decided after, the readings are compared.
+        """
+        if self.unheard:
+            return not self.changes
         return _counts(self.votes) == _counts(self.before.votes)
 
 
@@ -99,9 +106,7 @@ async def recount(trace: Trace, registry: Registry, sandbox: SandboxPort | None)
     voices = [_Voice(record, trace, recipe, registry, sandbox) for record in records]
     await asyncio.gather(*(voice.run() for voice in voices))
     ballot = Ballot(recipe)
-    engine = ReplayEngine(_nobody)
-    ports = Ports(dict.fromkeys(recipe.roles, engine), sandbox, trace.problem)
-    tally = await ballot.final(_heard(voices, trace.verdict), ports)
+    tally, unheard = await _final(ballot, _heard(voices, trace.verdict), recipe, trace, sandbox)
     seen = [replace(v.record, candidates=tuple(v.chain.log.candidates)) for v in voices]
     answer, _, _ = answered(tally, trace.verdict.stop_reason, seen, ballot.policy)
     changes = (ChainChange(v.record.index, tuple(v.changes())) for v in voices)
@@ -113,6 +118,7 @@ async def recount(trace: Trace, registry: Registry, sandbox: SandboxPort | None)
         plugins=tuple(_other_versions(trace, recipe)),
         recipe_changed=recipe.hash != trace.verdict.recipe_hash,
         programs=sum(voice.box.ran for voice in voices),
+        unheard=unheard,
     )
 
 
@@ -124,10 +130,28 @@ def _heard(voices: "Sequence[_Voice]", verdict: Verdict) -> list[Chain]:
     return [chain for _, chain in sorted(ended, key=lambda pair: pair[0])]
 
 
-def _nobody(prompt: Prompt) -> str:
-    """Stand for the models of what comes behind the chains, whose replies no trace holds."""
-    fix = "such a verdict can be shown, but not taken again"
-    raise EngineError("recorded", "a step behind the vote asks a model", fix)
+async def _final(
+    ballot: Ballot,
+    heard: list[Chain],
+    recipe: Recipe,
+    trace: Trace,
+    sandbox: SandboxPort | None,
+) -> tuple[Tally, bool]:
+    """Return the last tally, or the vote's own and True where a step behind it asks a model."""
+
+    def nobody(prompt: Prompt) -> str:
+        raise EngineError("recorded", "no trace holds what a step behind the vote was told")
+
+    engine = ReplayEngine(nobody)
+    ports = Ports(dict.fromkeys(recipe.roles, engine), sandbox, trace.problem)
+    try:
+        tally = await ballot.final(heard, ports)
+    except VoteboxError:
+        if not engine.sampled:
+            raise
+    if engine.sampled:  # whatever the step made of getting no reply is not the verdict
+        return ballot.running(heard), True
+    return tally, False
 
 
 class _Cut(EngineError):

@@ -5,8 +5,8 @@ import io
 import os
 import pty
 import subprocess
-from functools import partial
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest

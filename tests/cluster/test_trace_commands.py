@@ -1,5 +1,6 @@
 """Show and replay a real solve: real sandbox, real Parquet, hostile text."""
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Mapping
@@ -12,7 +13,15 @@ from commands import command, environment, votebox
 from fake_app import app, chat_model, serving
 from recorded import VERDICT
 
-from votebox.plugins import Registry, TraceStore, recipe_of
+from votebox.plugins import (
+    Problem,
+    Registry,
+    ReplayEngine,
+    Solver,
+    TraceStore,
+    load_recipe,
+    recipe_of,
+)
 
 SCRIPT = "<script>document.title='owned'</script>"
 QUESTION = f"What is 137 times 48? {SCRIPT} \x1b]0;owned\x07"
@@ -172,3 +181,19 @@ def test_the_list_is_cut_and_says_so(env: dict[str, str], tmp_path: Path) -> Non
     assert (done.returncode, done.stdout) == (2, "")
     assert "5 traces start with '20260314-15'" in done.stderr
     assert "give more of the id" in done.stderr
+
+
+def test_replay_exits_3_where_a_model_had_the_last_word(tmp_path: Path) -> None:
+    chosen = '[nodes.again]\nuse = "step:genselect"\nafter = ["elect"]\n'
+    recipe = load_recipe(NO_SANDBOX + chosen, Registry.load())
+    replies = iter(["\\boxed{41}", "\\boxed{42}", *["\\boxed{1}"] * 8])
+    engine, store = ReplayEngine(lambda prompt: next(replies)), TraceStore(str(tmp_path))
+    asyncio.run(Solver(engine, None, traces=store).solve(Problem("6 * 7?"), recipe))
+    env = environment(tmp_path)
+    done = votebox("replay", "latest", "--traces", str(tmp_path), env=env)
+    assert done.returncode == 3, done.stderr
+    first, last = done.stdout.splitlines()
+    assert first.endswith("its readings are the same as then")
+    assert last.startswith("nobody can tell whether the verdict stands")
+    told = votebox("replay", "latest", "--traces", str(tmp_path), "--json", env=env)
+    assert (told.returncode, json.loads(told.stdout)["stands"]) == (3, None)

@@ -1,5 +1,6 @@
 """Take verdicts again whose chains did not all end by themselves: clock, budget, guard, rule."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,16 @@ import pytest
 from contract import FakeBox, ok
 from solved import COUNT, forty, known, ran, solved
 
-from votebox.plugins import Problem, Prompt, Recorded, ReplayEngine, Solver, Trace, TraceStore
+from votebox.plugins import (
+    Problem,
+    Prompt,
+    Recorded,
+    ReplayEngine,
+    Solver,
+    Trace,
+    TraceStore,
+    load_recipe,
+)
 from votebox.plugins.recount import recount
 
 ALL_AT_ONCE = {"stop:fhpc": "stop:never", "dispatch:need-driven": "dispatch:all"}
@@ -97,3 +107,43 @@ async def test_a_trace_of_no_chain_stands(tmp_path: Any) -> None:
     assert trace.verdict.chains == ()
     found = await recount(trace, known(), None)
     assert (found.stands, found.answer) == (True, None)
+
+
+GENSELECT = """
+[nodes.again]
+use = "step:genselect"
+after = ["elect"]
+"""
+
+
+async def test_what_a_model_chose_behind_the_vote_is_told_as_unheard(tmp_path: Any) -> None:
+    replies = iter(["\\boxed{41}", "\\boxed{42}", "\\boxed{42}"])
+
+    def reply(prompt: Prompt) -> str:
+        if prompt.label != "genselect":
+            return next(replies)
+        order = re.findall(r"boxed\{4([12])\}", prompt.messages[-1].content)
+        return f"\\boxed{{{order.index('1') + 1}}}"  # it always chooses 41
+
+    recipe = forty(known(), **ALL_AT_ONCE, **{"chains = 40": "chains = 3"})
+    recipe = load_recipe(recipe.source + GENSELECT, known())
+    store = TraceStore(str(tmp_path))
+    solver = Solver(ReplayEngine(reply), FakeBox(), known(), store)
+    verdict = await solver.solve(Problem("6 * 7?"), recipe)
+    assert verdict.answer == "41"
+    trace = store.read(verdict.id)
+    found = await recount(trace, known(), None)
+    assert (found.unheard, found.stands, found.same_votes, found.answer) == (True, None, True, "42")
+    unread = replace(trace.verdict.chains[0], candidates=())
+    told = replace(trace.verdict, chains=(unread, *trace.verdict.chains[1:]))
+    assert not (await recount(replace(trace, verdict=told), known(), None)).same_votes
+
+
+async def test_a_step_behind_a_vote_of_one_mind_asks_nobody_and_stands(tmp_path: Any) -> None:
+    recipe = forty(known(), **ALL_AT_ONCE, **{"chains = 40": "chains = 3"})
+    recipe = load_recipe(recipe.source + GENSELECT, known())
+    store = TraceStore(str(tmp_path))
+    solver = Solver(ReplayEngine(lambda prompt: "\\boxed{42}"), FakeBox(), known(), store)
+    verdict = await solver.solve(Problem("6 * 7?"), recipe)
+    found = await recount(store.read(verdict.id), known(), None)
+    assert (found.unheard, found.stands) == (False, True)
