@@ -24,6 +24,7 @@ _WIDTH, _HEIGHT = 440.0, 200.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 30.0, 330.0, 16.0, 170.0
 _ROW: Final = 15.0
 _LABEL_CHARS: Final = 12
+_LEAST_S, _MOST_S = 1e-6, 1e9  # a trace may come from anybody, with any time in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,10 @@ def vote_picture(verdict: "Verdict") -> Html:
     """Return the picture, empty where no chain voted or no time is known."""
     votes = voted(verdict)
     ends = [(c.end_s if c.end_s is not None else verdict.wall_s, c) for c in verdict.chains]
-    seconds = max([verdict.wall_s, *(end for end, _ in ends)], default=0.0)
-    most = max((len(vote.chains) for vote in verdict.votes), default=0)
-    if not votes or seconds <= 0 or not most:
+    seconds = max([verdict.wall_s, *(end for end, _ in ends)])
+    if not votes or not _LEAST_S <= seconds < _MOST_S:
         return Html()
-    plot = _Plot(seconds, most)
+    plot = _Plot(seconds, max(len(vote.chains) for vote in verdict.votes))
     shown = verdict.votes[:LINES]
     times = [
         sorted(end for end, chain in ends if votes.get(chain.index) == number)
@@ -92,10 +92,11 @@ def _mark(plot: _Plot, time: float) -> Html:
 
 
 def _labels(plot: _Plot, found: Sequence[tuple[str, int]]) -> Iterator[Html]:
-    """Put each answer at the end of its line, moved up where two would meet."""
-    last = _BOTTOM + _ROW
+    """Put each answer at the end of its line: above the one below, with room for those above."""
+    last, above = _BOTTOM + _ROW, len(found)
     for number, (answer, count) in sorted(enumerate(found), key=lambda item: item[1][1]):
-        y = last = min(plot.y(count) + 4, last - _ROW)
+        above -= 1
+        y = last = max(min(plot.y(count) + 4, last - _ROW), _TOP + _ROW * above)
         text = f"{one_line(answer, _LABEL_CHARS)}: {count}"
         yield _words(_RIGHT + 8, y, text, "start", f"c{number}")
 
