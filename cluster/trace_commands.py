@@ -157,7 +157,7 @@ def _write_page(trace: "Trace", path: Path) -> None:
 def _write_wire(trace: "Trace", chain: int | None) -> None:
     from votebox.plugins import verdict_to_wire
 
-    wire = verdict_to_wire(trace.verdict)
+    wire = {"question": trace.problem.text, **verdict_to_wire(trace.verdict)}
     if chain is not None:
         wire = wire["chains"][trace.verdict.chains.index(_chain(trace, chain))]
     write_json(wire, sys.stdout)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from commands import command, environment, votebox
 from fake_app import app, chat_model, serving
 from recorded import VERDICT
 
+from votebox.cluster.state import App, claim, write_app
 from votebox.plugins import (
     Problem,
     Registry,
@@ -51,7 +53,9 @@ def test_show_tells_the_story_without_obeying_it(env: dict[str, str]) -> None:
     assert "6576" in done.stdout
     assert "print(137 * 48)" in done.stdout
     assert "\x1b" not in done.stdout
-    assert json.loads(votebox("show", "latest", "--json", env=env).stdout)["answer"] == "6576"
+    told = json.loads(votebox("show", "latest", "--json", env=env).stdout)
+    assert told["answer"] == "6576"
+    assert told["question"].startswith("What is 137 times 48?")
 
 
 def test_the_certificate_escapes_all_text(env: dict[str, str], tmp_path: Path) -> None:
@@ -162,6 +166,27 @@ def test_a_trace_on_a_server_is_told_as_such(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "the server keeps the trace, as 20260314-1"
     assert "votebox show" not in done.stdout
+
+
+def test_a_trace_of_the_running_app_is_told_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    events = [
+        {"type": "verdict_reached", "verdict": {**VERDICT, "id": "20260314-1", "traced": True}}
+    ]
+    lock = claim()
+    assert lock is not None
+    try:
+        with serving(app(events)) as url:
+            write_app(App(url, os.getpid(), 0.0, "log", ready=True, traces="/srv/my traces"))
+            done = votebox("solve", "6 * 7?", env=environment(tmp_path))
+            told = votebox("status", env=environment(tmp_path))
+    finally:
+        os.close(lock)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "votebox show 20260314-1 --traces '/srv/my traces'"
+    assert "traces=/srv/my traces" in told.stdout
 
 
 def test_the_list_is_cut_and_says_so(env: dict[str, str], tmp_path: Path) -> None:
