@@ -166,13 +166,8 @@ class TraceStore:
             fresh.unlink(missing_ok=True)
 
     def _write_remote(self, name: str, data: "pa.Buffer") -> None:
-        try:
-            with self._files.open_output_stream(f"{self._root}/{name}") as sink:
-                sink.write(data)
-        except FileNotFoundError:  # a store with real folders, and the first trace in it
-            self._files.create_dir(self._root, recursive=True)
-            with self._files.open_output_stream(f"{self._root}/{name}") as sink:
-                sink.write(data)
+        with self._files.open_output_stream(f"{self._root}/{name}") as sink:
+            sink.write(data)
 
     def _holds(self, solve: str) -> bool:
         """Return whether there is a file of this id; False where that cannot be told."""
