@@ -6,6 +6,7 @@ Pure; text of a model or a program passes through untouched, so who draws it cle
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -123,13 +124,13 @@ def ran_by(chains: Iterable["ChainRecord"], answers: Iterable[str] = ()) -> tupl
     """Return the programs of some chains, each once, those that printed `answers` first.
 
     Programs are the same when they differ in nothing but space around them, outcomes when
-    status and both outputs are.
+    status and both outputs are. Printed numbers are compared by value.
     """
-    wanted = frozenset(answers)
+    wanted = frozenset(map(_value, answers))
     found: dict[str, dict[tuple[str, str, str], list[tuple[int, Execution]]]] = {}
     decided: set[str] = set()
     for chain in chains:
-        read = [c.evidence.execution for c in chain.candidates if c.answer in wanted]
+        read = [c.evidence.execution for c in chain.candidates if _value(c.answer) in wanted]
         for code, execution in zip(chain.programs, chain.executions, strict=False):
             outcome = (execution.status, execution.stdout, execution.stderr)
             same = found.setdefault(code.strip(), {}).setdefault(outcome, [])
@@ -184,6 +185,13 @@ def happened(execution: "Execution") -> str:
 def _program(code: str, runs: Iterable[list[tuple[int, "Execution"]]], *, decided: bool) -> Program:
     outcomes = [Outcome(same[0][1], tuple(dict.fromkeys(n for n, _ in same))) for same in runs]
     return Program(code, tuple(outcomes), decided)
+
+
+def _value(answer: str) -> "Fraction | str":
+    from votebox.plugins.answers import canonical
+
+    number = canonical(answer)
+    return answer if number is None else number
 
 
 def _ways(vote: "VoteClass") -> set[str]:

@@ -55,6 +55,14 @@ def test_what_a_program_did_differently_is_kept_apart(trace: Trace) -> None:
     ]
 
 
+def test_a_program_that_printed_the_answer_in_other_words_decided(trace: Trace) -> None:
+    chain = trace.verdict.chains[0]
+    printed = replace(chain.candidates[0], answer="800/2")
+    for answer, decided in (("400", True), ("401", False)):
+        (program,) = ran_by([replace(chain, candidates=(printed,))], [answer])
+        assert program.decided == decided
+
+
 def test_the_sentences_fit_what_ended_the_solve(trace: Trace) -> None:
     verdict = trace.verdict
     assert ending(verdict) == "No rule stopped the solve: all 40 chains ended by themselves."
