@@ -31,7 +31,11 @@ async def trace_of(tmp_path: Any, **options: Any) -> Trace:
 
 ENDS = {
     "stop rule": ({}, "consensus", {"aborted"}),
-    "deadline": ({"changes": ALL_AT_ONCE, "deadline_s": 0.25}, "deadline", {"deadline"}),
+    "deadline": (
+        {"changes": ALL_AT_ONCE, "pause_s": 0.04, "deadline_s": 1.0},
+        "deadline",
+        {"deadline"},
+    ),
     "budget": ({"changes": ALL_AT_ONCE, "max_total_tokens": 4000}, "budget", {"budget"}),
     "nothing": ({"changes": ALL_AT_ONCE, "pause_s": 0.0}, "exhausted", {"repetition", "finished"}),
 }
