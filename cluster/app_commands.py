@@ -19,7 +19,16 @@ from votebox.cluster import checks
 from votebox.cluster.errors import BadUsage, Failed
 from votebox.cluster.result import write_json
 from votebox.cluster.screen import Screen
-from votebox.cluster.state import App, claim, forget_app, new_log, read_app, traces_dir, write_app
+from votebox.cluster.state import (
+    App,
+    claim,
+    forget_app,
+    new_log,
+    place_of,
+    read_app,
+    traces_dir,
+    write_app,
+)
 
 if TYPE_CHECKING:
     import subprocess
@@ -66,7 +75,7 @@ def up(
         if traces is not None and no_trace:
             raise BadUsage("--traces and --no-trace exclude each other", "give one of them")
         solver = dict(fields.get("solver", {}))
-        kept = None if no_trace else traces or solver.get("traces") or traces_dir()
+        kept = None if no_trace else place_of(traces or solver.get("traces") or traces_dir())
         fields["solver"] = {**solver, "traces": kept}
         return _start(fields, host, port, lock, foreground=foreground)
     finally:
@@ -119,6 +128,7 @@ def _describe(app: App | None, *, well: bool) -> dict[str, Any]:
         "up_s": round(time.time() - app.started),
         "recipe": app.recipe,
         "model": app.model,
+        "traces": app.traces,
         "log": app.log,
     }
 
@@ -178,6 +188,7 @@ def _start(fields: Mapping[str, Any], host: str, port: int, lock: int, *, foregr
         log=str(log),
         recipe=fields.get("solver", {}).get("recipe", ""),
         model=", ".join(m.get("source", "") for m in fields.get("models", {}).values()),
+        traces=fields["solver"]["traces"] or "",
     )
     try:
         write_app(app)

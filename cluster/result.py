@@ -22,8 +22,8 @@ def write_json(value: Any, stream: TextIO) -> None:
     stream.flush()
 
 
-def write_verdict(verdict: Mapping[str, Any], stream: TextIO) -> None:
-    """Write the answer on its own first line, then the votes and what it took."""
+def write_verdict(verdict: Mapping[str, Any], stream: TextIO, look: str = "") -> None:
+    """Write the answer on its own first line, then the votes, what it took, and `look`."""
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
     answer = verdict["answer"]
     if answer is None:
@@ -36,8 +36,8 @@ def write_verdict(verdict: Mapping[str, Any], stream: TextIO) -> None:
         console.print(_votes(verdict))
     console.print()
     console.print(Text(_cost(verdict), style="dim"), soft_wrap=True)
-    if verdict.get("traced"):
-        console.print(Text(one_line(f"votebox show {verdict['id']}"), style="dim"), soft_wrap=True)
+    if look:
+        console.print(Text(one_line(look), style="dim"), soft_wrap=True)
     stream.flush()
 
 

@@ -4,6 +4,7 @@ Decides who answers (a running app, a temporary one, this process, an endpoint),
 what is cheap to check, and shows what happens.
 """
 
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from votebox.cluster import checks
 from votebox.cluster.errors import ABSTAINED, BadUsage, translated
 from votebox.cluster.result import write_json, write_verdict
 from votebox.cluster.screen import Screen
-from votebox.cluster.state import new_log, read_app, traces_dir
+from votebox.cluster.state import App, new_log, place_of, read_app, traces_dir
 
 __all__ = ["solve"]
 
@@ -38,7 +39,7 @@ class _Asked:
     @property
     def kept_in(self) -> str | None:
         """Return where a solve of our own keeps its trace, None for nowhere."""
-        return None if self.no_trace else self.traces or traces_dir()
+        return None if self.no_trace else place_of(self.traces or traces_dir())
 
     @property
     def request(self) -> dict[str, Any]:
@@ -144,16 +145,17 @@ def _check_together(
 def _solve_in_app(asked: _Asked, url: str | None, *, json: bool) -> int:
     from votebox.cluster.client import solve_over_http
 
-    url = url or _running_app(asked)
+    app = _running_app(asked) if url is None else None
+    url = app.url if app is not None else url
     if url is None:
         return _solve_in_temporary_app(asked, json=json)
     with Screen(sys.stderr) as screen:
         verdict = solve_over_http(url, asked.request, screen.show)
-    return _finish(verdict, sys.stdout, json=json)
+    return _finish(verdict, sys.stdout, app.traces if app is not None else None, json=json)
 
 
-def _running_app(asked: _Asked) -> str | None:
-    """Return the URL of the app to ask, None when a temporary one is needed; say why."""
+def _running_app(asked: _Asked) -> App | None:
+    """Return the app to ask, None when a temporary one is needed; say why."""
     from votebox.cluster.client import health
 
     app = read_app()
@@ -168,7 +170,7 @@ def _running_app(asked: _Asked) -> str | None:
     elif not health(app.url):
         why = "does not answer"
     else:
-        return app.url
+        return app
     typer.echo(f"the app at {app.url} {why}; starting a temporary one", err=True)
     return None
 
@@ -188,7 +190,7 @@ def _solve_in_temporary_app(asked: _Asked, *, json: bool) -> int:
 
         def answered(verdict: Mapping[str, Any]) -> None:
             screen.close()
-            codes.append(_finish(verdict, sys.stdout, json=json))
+            codes.append(_finish(verdict, sys.stdout, asked.kept_in, json=json))
 
         if recipe.needs_sandbox:
             checks.check_limits(recipe)
@@ -226,7 +228,7 @@ def _solve_locally(asked: _Asked, *, json: bool) -> int:
 
         def answered(verdict: Mapping[str, Any]) -> None:
             screen.close()
-            codes.append(_finish(verdict, out, json=json))
+            codes.append(_finish(verdict, out, asked.kept_in, json=json))
             if plan.endpoint is None:
                 leave(codes[0])
 
@@ -237,9 +239,19 @@ def _solve_locally(asked: _Asked, *, json: bool) -> int:
     return codes[0]
 
 
-def _finish(verdict: Mapping[str, Any], out: TextIO, *, json: bool) -> int:
+def _finish(verdict: Mapping[str, Any], out: TextIO, traces: str | None, *, json: bool) -> int:
     if json:
         write_json(verdict, out)
     else:
-        write_verdict(verdict, out)
+        write_verdict(verdict, out, _look(verdict, traces))
     return ABSTAINED if verdict["answer"] is None else 0
+
+
+def _look(verdict: Mapping[str, Any], traces: str | None) -> str:
+    """Say how to look at the trace in `traces`, None for one that only a server can reach."""
+    if not verdict.get("traced"):
+        return ""
+    if not traces:
+        return f"the server keeps the trace, as {verdict['id']}"
+    where = "" if traces == traces_dir() else f" --traces {shlex.quote(traces)}"
+    return f"votebox show {verdict['id']}{where}"

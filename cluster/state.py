@@ -20,6 +20,7 @@ __all__ = [
     "claim",
     "forget_app",
     "new_log",
+    "place_of",
     "read_app",
     "state_dir",
     "traces_dir",
@@ -34,7 +35,8 @@ class App:
     """Describe the app that `votebox up` started.
 
     `pid` is its keeper's, `started` seconds since the epoch, `ready` whether it has
-    answered /health once, `model` and `recipe` what it was started with ("" = default).
+    answered /health once, `model` and `recipe` what it was started with ("" = default),
+    `traces` where its traces are ("" = nowhere, or not known).
     """
 
     url: str
@@ -44,6 +46,7 @@ class App:
     ready: bool = False
     recipe: str = ""
     model: str = ""
+    traces: str = ""
 
 
 def state_dir() -> Path:
@@ -63,6 +66,15 @@ def state_dir() -> Path:
 def traces_dir() -> str:
     """Return the folder of the traces of this user's solves; it may not exist yet."""
     return str(state_dir() / "traces")
+
+
+def place_of(traces: str) -> str:
+    """Return where traces are for a process in any folder: a whole path, or a URI as it is.
+
+    >>> place_of("s3://bucket/traces")
+    's3://bucket/traces'
+    """
+    return traces if "://" in traces else str(Path(traces).expanduser().absolute())
 
 
 def claim() -> int | None:

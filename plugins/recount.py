@@ -14,7 +14,7 @@ from typing import Final
 
 from votebox.plugins.ballot import Ballot
 from votebox.plugins.chain import Chain, Ports, SolveContext
-from votebox.plugins.errors import EngineError, SandboxError, TraceError
+from votebox.plugins.errors import EngineError, SandboxError, TraceError, VoteboxError
 from votebox.plugins.loader import load_recipe
 from votebox.plugins.nouns import Candidate, Prompt
 from votebox.plugins.ports import SandboxPort
@@ -25,7 +25,7 @@ from votebox.plugins.run import CUT_SHORT, answered
 from votebox.plugins.sampler import Sampler
 from votebox.plugins.tracerow import Trace, own_version, plugin_rows
 from votebox.plugins.verdicts import ChainRecord, Verdict
-from votebox.plugins.voting import VoteClass
+from votebox.plugins.voting import Tally, VoteClass
 from votebox.sandbox import Execution, Limits
 
 __all__ = ["ChainChange", "Recount", "recipe_of", "recount"]
@@ -48,7 +48,8 @@ class Recount:
 
     `plugins` are sentences on plugins of another version than then, `recipe_changed` tells
     whether the recipe's hash is another now, as when a default has changed, `programs`
-    counts those that were run.
+    counts those that were run. `unheard` tells that a step behind the vote asks a model:
+    no trace holds what it replied, so `answer` and `votes` are those of the vote itself.
     """
 
     before: Verdict
@@ -58,15 +59,21 @@ class Recount:
     plugins: tuple[str, ...] = ()
     recipe_changed: bool = False
     programs: int = 0
+    unheard: bool = False
 
     @property
-    def stands(self) -> bool:
-        """Return whether the answer is that of the trace, whatever the count."""
-        return self.answer == self.before.answer
+    def stands(self) -> bool | None:
+        """Return whether the answer is that of the trace, None where nobody can tell."""
+        return None if self.unheard else self.answer == self.before.answer
 
     @property
     def same_votes(self) -> bool:
-        """Return whether every class has the weight and the chains it had."""
+        """Return whether every class has the weight and the chains it had.
+
+        Of a vote that a step decided after, the readings are compared.
+        """
+        if self.unheard:
+            return not self.changes
         return _counts(self.votes) == _counts(self.before.votes)
 
 
@@ -100,9 +107,7 @@ async def recount(trace: Trace, registry: Registry, sandbox: SandboxPort | None)
     voices = [_Voice(record, trace, recipe, registry, sandbox) for record in records]
     await asyncio.gather(*(voice.run() for voice in voices))
     ballot = Ballot(recipe)
-    engine = ReplayEngine(_nobody)
-    ports = Ports(dict.fromkeys(recipe.roles, engine), sandbox, trace.problem)
-    tally = await ballot.final(_heard(voices, trace.verdict), ports)
+    tally, unheard = await _final(ballot, _heard(voices, trace.verdict), recipe, trace, sandbox)
     seen = [replace(v.record, candidates=tuple(v.chain.log.candidates)) for v in voices]
     answer, _, _ = answered(tally, trace.verdict.stop_reason, seen, ballot.policy)
     changes = (ChainChange(v.record.index, tuple(v.changes())) for v in voices)
@@ -114,6 +119,7 @@ async def recount(trace: Trace, registry: Registry, sandbox: SandboxPort | None)
         plugins=tuple(_other_versions(trace, recipe)),
         recipe_changed=recipe.hash != trace.verdict.recipe_hash,
         programs=sum(voice.box.ran for voice in voices),
+        unheard=unheard,
     )
 
 
@@ -125,10 +131,28 @@ def _heard(voices: "Sequence[_Voice]", verdict: Verdict) -> list[Chain]:
     return [chain for _, chain in sorted(ended, key=lambda pair: pair[0])]
 
 
-def _nobody(prompt: Prompt) -> str:
-    """Stand for the models of what comes behind the chains, whose replies no trace holds."""
-    fix = "such a verdict can be shown, but not taken again"
-    raise EngineError("recorded", "a step behind the vote asks a model", fix)
+async def _final(
+    ballot: Ballot,
+    heard: list[Chain],
+    recipe: Recipe,
+    trace: Trace,
+    sandbox: SandboxPort | None,
+) -> tuple[Tally, bool]:
+    """Return the last tally, or the vote's own and True where a step behind it asks a model."""
+
+    def nobody(prompt: Prompt) -> str:
+        raise EngineError("recorded", "no trace holds what a step behind the vote was told")
+
+    engine = ReplayEngine(nobody)
+    ports = Ports(dict.fromkeys(recipe.roles, engine), sandbox, trace.problem)
+    try:
+        tally = await ballot.final(heard, ports)
+    except VoteboxError:
+        if not engine.sampled:
+            raise
+    if engine.sampled:  # whatever the step made of getting no reply is not the verdict
+        return ballot.running(heard), True
+    return tally, False
 
 
 class _Cut(EngineError):
@@ -177,10 +201,27 @@ class _Voice:
         log.candidates = [
             replace(c, confidence=c.confidence or known.get(c.evidence.round))
             for c in log.candidates
+            if self._was_heard(c)
         ]
+        if self.record.aborted:
+            del log.turns[self.record.rounds :]
+
+    def _was_heard(self, candidate: Candidate) -> bool:
+        """Return whether the chain came to this reading before the solve ended it.
+
+        The end may fall between a reply and its reading, so in the round that was cut off
+        only a node that had read something then is heard again.
+        """
+        number = candidate.evidence.round
+        if not self.record.aborted or number < self.record.rounds:
+            return True
+        read = {(c.source, c.evidence.round) for c in self.record.candidates}
+        return (candidate.source, number) in read
 
     def _reply(self, prompt: Prompt) -> Recorded:
         """Return what the model replied to the prompt of this seed; raise when it did not."""
+        if prompt.messages[-1].role == "assistant":
+            return self._rest(prompt.messages[-1].content)
         waiting = self._replies[prompt.seed]
         if not waiting:
             self.missing = f"round {len(self.chain.log.turns)} asks a model, which it did not"
@@ -196,6 +237,16 @@ class _Voice:
             said.usage.completion_tokens,
             said.usage.prompt_tokens,
         )
+
+    def _rest(self, begun: str) -> Recorded:
+        """Return how a reply goes on behind a program in it."""
+        for call, said in zip(self.record.calls, self.record.completions, strict=True):
+            if said.text.startswith(begun):
+                if call.end_s is None and said.text == begun:
+                    raise _Cut("recorded", "was cut off here")
+                return Recorded(said.text[len(begun) :], "", said.finish_reason or "stop")
+        self.missing = "a program in a reply gives another output, behind which nobody wrote"
+        raise _Cut("recorded", "has no such reply stored")
 
     def changes(self) -> list[str]:
         """Say what the chain does otherwise."""
@@ -246,7 +297,7 @@ class _StoredBox:
                 self.changes.append(_UNKNOWN)
                 raise SandboxError("a program was not run then, and is not run now")
             return before
-        after = await self._sandbox.run(code, limits=limits or Limits())
+        after = await self._sandbox.run(code, limits=limits or Limits(), session=session)
         self.ran += 1
         if before is None:
             self.changes.append(_UNKNOWN)
@@ -255,6 +306,11 @@ class _StoredBox:
         elif after.stdout != before.stdout:
             self.changes.append("a program now prints something else")
         return after
+
+    async def end_session(self, session: str) -> bool:
+        """End a session of the sandbox, where there is one."""
+        end = getattr(self._sandbox, "end_session", None)
+        return bool(end and await end(session))
 
 
 def _read(candidate: Candidate) -> str:

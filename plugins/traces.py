@@ -29,6 +29,7 @@ __all__ = ["Listing", "TraceStore", "file_system"]
 _log = logging.getLogger(__name__)
 
 _ID: Final = re.compile(r"[0-9a-z-]{1,80}")
+_WHOLE_ID: Final = re.compile(r"\d{8}-\d{6}-\d{3}-[0-9a-f]{10}")  # as run.new_id makes it
 _SUFFIX: Final = ".parquet"
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*+://")
 _SHOWN: Final = 3
@@ -107,12 +108,17 @@ class TraceStore:
     def find(self, name: str) -> Trace:
         """Return the trace of the solve `name`: an id, its unique start, or "latest".
 
+        A whole id is read at once; anything else takes a list of the files, never a look
+        into them.
+
         Raises:
             TraceError: there is none or more than one, or its file cannot be read.
         """
         if not _ID.fullmatch(name):
             fix = "an id is digits, small letters and hyphens"
             raise TraceError(self.url, f"{name!r} is no id of a solve", fix)
+        if _WHOLE_ID.fullmatch(name) and self._holds(name):
+            return self.read(name)
         ids = self.listing().ids
         found = [i for i in ids if i.startswith(name)] if name != "latest" else list(ids[:1])
         if name in found:
@@ -122,7 +128,8 @@ class TraceStore:
             raise TraceError(self.url, what, "see `votebox traces list`")
         if len(found) > 1:
             some = ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
-            raise TraceError(self.url, f"{len(found)} traces start with {name!r}: {some}")
+            what = f"{len(found)} traces start with {name!r}: {some}"
+            raise TraceError(self.url, what, "give more of the id")
         return self.read(found[0])
 
     def read(self, solve: str) -> Trace:
@@ -138,26 +145,39 @@ class TraceStore:
             return dict(row)
 
     def _append(self, verdict: Verdict, problem: Problem, recipe: Recipe) -> None:
-        import pyarrow.parquet as pq
-
         if not _ID.fullmatch(verdict.id):
             raise ValueError(f"the solve's id {verdict.id!r} is none")
-        table = to_table(verdict, problem, recipe)
-        name = f"{verdict.id}{_SUFFIX}"
-        if not self._local:
-            with self._files.open_output_stream(f"{self._root}/{name}") as sink:
-                pq.write_table(table, sink, compression="zstd")
-            return
+        # In memory first: closing the stream of an object store, even for an error, would
+        # publish what half of a file there was.
+        data = _parquet(to_table(verdict, problem, recipe))
+        write = self._write_local if self._local else self._write_remote
+        write(f"{verdict.id}{_SUFFIX}", data)
+
+    def _write_local(self, name: str, data: "pa.Buffer") -> None:
         folder = Path(self._root)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = folder / f".{name}.{os.getpid()}"
         try:
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
-                pq.write_table(table, file, compression="zstd")
+                file.write(data)
             fresh.replace(folder / name)
         finally:
             fresh.unlink(missing_ok=True)
+
+    def _write_remote(self, name: str, data: "pa.Buffer") -> None:
+        with self._files.open_output_stream(f"{self._root}/{name}") as sink:
+            sink.write(data)
+
+    def _holds(self, solve: str) -> bool:
+        """Return whether there is a file of this id; False where that cannot be told."""
+        from pyarrow.fs import FileType
+
+        try:
+            info = self._files.get_file_info(f"{self._root}/{solve}{_SUFFIX}")
+        except (OSError, ValueError):
+            return False
+        return bool(info.type == FileType.File)
 
     def _table(self, solve: str, columns: tuple[str, ...] | None = None) -> "pa.Table":
         import pyarrow.parquet as pq
@@ -189,6 +209,15 @@ class TraceStore:
             )
 
 
+def _parquet(table: "pa.Table") -> "pa.Buffer":
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
 def _is_trace(name: str) -> bool:
     return name.endswith(_SUFFIX) and bool(_ID.fullmatch(name.removesuffix(_SUFFIX)))
 
@@ -209,6 +238,10 @@ def file_system(url: str) -> "tuple[FileSystem, str]":
             fix = "give a folder, a URI that pyarrow knows, or install fsspec's driver for it"
             raise TraceError(url, f"is no place that can be used: {e}", fix) from e
         found, path = known
+    if found.type_name != "local" and not path.strip("/"):
+        raise TraceError(
+            url, "names no bucket or folder", "give a folder in it, as in s3://bucket/a"
+        )
     return found, path.rstrip("/") or "/"
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,10 @@ from votebox.plugins import (
     ReplayEngine,
     SolveOptions,
     Solver,
+    TraceStore,
     load_recipe,
 )
+from votebox.plugins.recount import recount
 from votebox.plugins.toolformat import FORMATS, ToolFormat
 from votebox.sandbox import Sandbox
 
@@ -336,3 +339,33 @@ def test_every_format_encloses_what_is_printed() -> None:
 def test_the_shipped_recipe_loads() -> None:
     recipe = Registry.load().recipe("tool-inline")
     assert recipe.nodes["run"].options.turn == "inline"
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_trace_of_inline_programs_is_taken_again(tmp_path: Path, *, again: bool) -> None:
+    store = TraceStore(str(tmp_path))
+    engine = model(
+        "```json\n{}\n```\n",
+        "```python\nx = 40\nprint(x)\n```\n",
+        "Then\n```python\nprint(x + 2)\n```\n",
+        "So \\boxed{42}",
+    )
+    recipe = load_recipe(RECIPE % "", REGISTRY)
+    async with Sandbox(workers=1) as box:
+        solver = Solver(engine, box, REGISTRY, traces=store)
+        await solver.solve(Problem("?"), recipe, SolveOptions(seed=1))
+        found = await recount(store.find("latest"), REGISTRY, box if again else None)
+        assert box.pool["sessions"] == 0
+    assert (found.stands, found.same_votes, found.changes) == (True, True, ())
+    assert found.programs == 2 * again
+
+
+async def test_another_output_inside_a_reply_is_told(tmp_path: Path) -> None:
+    store = TraceStore(str(tmp_path))
+    engine = model("```python\nprint(6 * 7)\n```\n", "So \\boxed{42}")
+    solver = Solver(engine, FakeBox(lambda code: "42"), REGISTRY, traces=store)
+    await solver.solve(Problem("?"), load_recipe(RECIPE % "", REGISTRY), SolveOptions(seed=1))
+    found = await recount(store.find("latest"), REGISTRY, FakeBox(lambda code: "43"))
+    lines = found.changes[0].lines
+    assert any("prints something else" in line for line in lines)
+    assert any("behind which nobody wrote" in line for line in lines)
