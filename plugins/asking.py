@@ -1,0 +1,83 @@
+r"""Bring an answer to the form in which math-verify may be asked about it, or refuse.
+
+The form is the answer's key (answers.py): units, dollar signs and styles are off, because
+math-verify takes a last letter for a unit and reads 3t as 3. Refused is what would only
+cost time: powers of powers of powers, and numbers of more than 10,000 digits.
+"""
+
+import math
+import re
+from typing import Final
+
+from votebox.plugins.answers import canonical, show
+from votebox.plugins.expressions import equation, expression
+
+__all__ = ["askable"]
+
+MAX_DIGITS: Final = 10_000
+"""The most decimal digits a number written in an answer may come to."""
+
+_MAX_CHARS: Final = 500
+_GROUPS: Final = re.compile(r"(?<=\d)(?:\\[,!;: ]|\{,\}|~)++(?=\d{3}(?!\d))")
+_POWER: Final = re.compile(r"(\d++)(?:\.\d++)?[})\s]*+\^\s*+\{?\s*+-?(\d++)")
+_FACTORIAL: Final = re.compile(r"(\d++)[})\s]*+!(\s*+!)?+")
+_VARIABLE: Final = re.compile(r"(?<![a-zA-Z\\])(?![ei])[a-zA-Z](?![a-zA-Z])")
+_TURN: Final = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
+_DEGREE: Final = re.compile(r"\^(?:\\circ(?![a-z])|\{\\circ\})")
+
+
+def askable(text: str) -> str | None:
+    r"""Return what to ask about the answer `text`, None when it cannot or should not be.
+
+    >>> askable("$12\\,345\\sqrt{2}$ cm")
+    '12345\\sqrt{2}'
+    >>> askable("9^{9^{9}}") is None
+    True
+    """
+    value = None if equation(text) else canonical(text)
+    key = expression(text) if value is None else show(value)
+    if key is None or len(key) > _MAX_CHARS:
+        return None
+    key = _GROUPS.sub("", key)
+    if _TURN.search(key):
+        key = _DEGREE.sub(r"\\cdot\\frac{\\pi}{180}", key)
+    return None if _is_tower(key) or _digits(key) > MAX_DIGITS else key
+
+
+def _is_tower(text: str) -> bool:
+    """Return whether a power stands on two more, or on one more without a variable."""
+    height = _height(text)
+    return height > 2 or (height == 2 and not _VARIABLE.search(text))
+
+
+def _height(text: str) -> int:
+    """Return how deep exponents nest, 1 for x^2 and 2 for x^y^z and x^{y^z}."""
+    level = last = highest = 0  # `last` is the level of what a following ^ would raise
+    raised: int | None = None
+    opened: list[tuple[int, int]] = []
+    for char in text.replace(" ", ""):
+        if char == "^":
+            raised = last + 1
+            highest = max(highest, raised)
+            continue
+        if char in "})" and opened:
+            level, last = opened.pop()
+            continue
+        last = level if raised is None else raised
+        raised = None
+        if char in "{(":
+            opened.append((level, last))
+            level = last
+    return highest
+
+
+def _digits(text: str) -> float:
+    """Return about how many digits the largest written power or factorial has."""
+    powers = (len(base) * float(exponent[:9]) for base, exponent in _POWER.findall(text))
+    factorials = (_factorial(float(n[:9]), twice=bool(t)) for n, t in _FACTORIAL.findall(text))
+    return max(*powers, *factorials, 0.0, 0.0)
+
+
+def _factorial(n: float, *, twice: bool) -> float:
+    digits = math.lgamma(n + 1) / math.log(10)
+    return 10**digits if twice and digits < 9 else math.inf if twice else digits
