@@ -11,6 +11,8 @@ from typing import Final
 
 from votebox.plugins.answers import canonical, show
 from votebox.plugins.expressions import equation, expression
+from votebox.plugins.latex import normal
+from votebox.plugins.notation import plain
 
 __all__ = ["askable"]
 
@@ -26,21 +28,35 @@ _TURN: Final = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
 _DEGREE: Final = re.compile(r"\^(?:\\circ(?![a-z])|\{\\circ\})")
 
 
-def askable(text: str) -> str | None:
+def askable(a: str, b: str) -> tuple[str, str] | None:
+    """Return what to ask about two answers, in a fixed order; None when it cannot be asked.
+
+    A value keeps its name where the other is an equation: y = 2x is 2x - y = 0, and 2x is not.
+    """
+    named = bool(equation(a) or equation(b))
+    first, second = _form(a, named=named), _form(b, named=named)
+    if first is None or second is None:
+        return None
+    return (first, second) if first < second else (second, first)
+
+
+def _form(text: str, *, named: bool) -> str | None:
     r"""Return what to ask about the answer `text`, None when it cannot or should not be.
 
-    >>> askable("$12\\,345\\sqrt{2}$ cm")
+    >>> _form("$12\\,345\\sqrt{2}$ cm", named=False)
     '12345\\sqrt{2}'
-    >>> askable("9^{9^{9}}") is None
+    >>> _form("9^{9^{9}}", named=False) is None
     True
     """
+    if _TURN.search(text):  # a unit elsewhere, but not here
+        text = _DEGREE.sub(r"\\cdot\\frac{\\pi}{180}", text)
     value = None if equation(text) else canonical(text)
     key = expression(text) if value is None else show(value)
-    if key is None or len(key) > _MAX_CHARS:
+    if named and "=" in text:
+        key = normal(plain(text))
+    if not key or len(key) > _MAX_CHARS:
         return None
     key = _GROUPS.sub("", key)
-    if _TURN.search(key):
-        key = _DEGREE.sub(r"\\cdot\\frac{\\pi}{180}", key)
     return None if _is_tower(key) or _digits(key) > MAX_DIGITS else key
 
 

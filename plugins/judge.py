@@ -94,17 +94,14 @@ class Judge:
 
     def _asked(self, a: str, b: str) -> "Future[bool | None] | None":
         """Hand a pair to the loop that talks to the server, None when it is not to be asked."""
-        first, second = askable(a), askable(b)
-        if first is None or second is None:
+        pair = askable(a, b)
+        if pair is None:
             self.stats.refused += 1
             return None
-        if first == second:
-            return _done(same=True)
         with self._lock:
             if self._closed:
                 return None
             self._start()
-            pair = (first, second) if first < second else (second, first)
             return asyncio.run_coroutine_threadsafe(self._bench.decide(pair), self._loop)
 
     def _start(self) -> None:
@@ -133,12 +130,6 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_forever()
     finally:
         loop.close()
-
-
-def _done(*, same: bool) -> "Future[bool | None]":
-    future: Future[bool | None] = Future()
-    future.set_result(same)
-    return future
 
 
 @dataclass(slots=True)
@@ -181,7 +172,7 @@ class _Bench:
 
     async def _ask(self, pair: Pair) -> bool | None:
         async with self._slots:
-            same = await self._process.ask(pair)
+            same = await self._process.ask(*pair)
         self._stats.starts = self._process.starts
         self._stats.asked += 1
         self._stats.undecided += same is None

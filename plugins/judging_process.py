@@ -31,29 +31,40 @@ class _Gone(Exception):
 
 
 class JudgingProcess:
-    """Ask the process that compares; `starts` counts how often it was started."""
+    """Ask the process that compares; `starts` counts how often it was started.
+
+    One that dies is started again once; after that every pair is undecided.
+    """
 
     def __init__(self) -> None:
         self.starts = 0
-        self._starting = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
-        self._reader: asyncio.Task[None] | None = None
+        self._starting: asyncio.Task[bool] | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._waiting: dict[int, asyncio.Future[bool | None]] = {}
         self._number = 0
-        self._useless = False
+        self._closed = False
 
-    async def ask(self, pair: tuple[str, str]) -> bool | None:
-        """Return the verdict on a pair; a pair whose server died is asked once more."""
+    async def ask(self, a: str, b: str) -> bool | None:
+        """Return the verdict on a pair; one whose server died is asked once more."""
         for _ in range(_STARTS):
-            async with self._starting:
-                running = await self._started()
-            if not running:
+            if self._starting is None:
+                self._starting = asyncio.create_task(self._start())
+            if not await asyncio.shield(self._starting):  # who asked first may be cancelled
                 return None
-            with suppress(_Gone):
-                return await self._exchange(pair)
+            with suppress(_Gone, ConnectionError):
+                return await self._exchange(a, b)
         return None
 
-    async def _exchange(self, pair: tuple[str, str]) -> bool | None:
+    async def aclose(self) -> None:
+        """End the server; its children end with it."""
+        self._closed = True
+        if self._process is not None:
+            _kill(self._process)
+        tasks = [task for task in (self._starting, self._reading) if task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _exchange(self, a: str, b: str) -> bool | None:
         process = self._process
         if process is None or process.stdin is None:
             raise _Gone
@@ -61,7 +72,7 @@ class JudgingProcess:
         number = self._number
         reply = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
-            process.stdin.write(_frame({"pair": number, "a": pair[0], "b": pair[1]}))
+            process.stdin.write(_frame({"pair": number, "a": a, "b": b}))
             return await asyncio.wait_for(reply, _REPLY_S)
         except TimeoutError:  # it kills its children in time, so it is stuck itself
             _kill(process)
@@ -71,39 +82,24 @@ class JudgingProcess:
             if reply.cancelled() and self._process is process:
                 process.stdin.write(_frame({"drop": number}))
 
-    async def _started(self) -> bool:
-        """Start the server unless it runs, at most once more than once."""
-        if self._process is not None:
-            return True
-        if self._useless:
-            return False
-        if self.starts >= _STARTS:
-            self._give_up("the process that compares answers died twice")
-            return False
-        self.starts += 1
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # not whatever lies in the working directory
-            "-m",
-            judging.__name__,
-            str(os.getpid()),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # a Ctrl-C is ours to answer; and so one signal ends all
-        )
-        ready = await self._greeting(process)
-        if ready is None:
+    async def _start(self) -> bool:
+        """Start the server; return whether there is one to ask."""
+        while self.starts < _STARTS and not self._closed:
+            self.starts += 1
+            self._process = process = await _spawned()
+            ready = None if self._closed else await self._greeting(process)
+            if ready:
+                self._reading = asyncio.create_task(self._read(process))
+                return True
+            self._process = None
             _kill(process)
             await process.wait()
-            return await self._started()
-        if not ready:
-            await process.wait()
-            self._give_up("math-verify is not installed (the extra votebox[verify])")
-            return False
-        self._process = process
-        self._reader = asyncio.create_task(self._read(process))
-        return True
+            if ready is False:
+                _give_up("math-verify is not installed (the extra votebox[verify])")
+                return False
+        if not self._closed:
+            _give_up("the process that compares answers ended twice")
+        return False
 
     async def _greeting(self, process: asyncio.subprocess.Process) -> bool | None:
         """Return whether the server has math-verify, None when it does not start."""
@@ -124,22 +120,28 @@ class JudgingProcess:
         _kill(process)
         await process.wait()
         self._process = None
+        self._starting = None
         for reply in self._waiting.values():
             if not reply.done():
                 reply.set_exception(_Gone())
 
-    def _give_up(self, why: str) -> None:
-        self._useless = True
-        _log.warning("%s: answers that exact rules do not decide count as different", why)
 
-    async def aclose(self) -> None:
-        """End the server; its children end with it."""
-        self._useless = True
-        process, reader = self._process, self._reader
-        if process is None or reader is None:
-            return
-        _kill(process)
-        await reader
+async def _spawned() -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",  # not whatever lies in the working directory
+        "-m",
+        judging.__name__,
+        str(os.getpid()),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,  # a Ctrl-C is ours to answer; and so one signal ends all
+    )
+
+
+def _give_up(why: str) -> None:
+    _log.warning("%s: answers that exact rules do not decide count as different", why)
 
 
 async def _message(process: asyncio.subprocess.Process) -> dict[str, Any]:

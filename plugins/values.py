@@ -16,6 +16,7 @@ __all__ = ["compare"]
 _DIGITS: Final = 50  # e^(pi sqrt 163) is an integer to 30
 _SAME: Final = 1e-40
 _NEAR: Final = 1e-5  # of a value that one side writes as a decimal
+_SMALL: Final = 1e-20  # beyond, and above 1e20, what differs may hide behind the digits
 _POINTS: Final = 4  # where two formulas must agree to be one
 
 
@@ -26,9 +27,9 @@ def compare(a: str, b: str) -> bool | None:
     so it is asked both ways and must say the same.
     """
     first, second = _parsed(a), _parsed(b)
-    if first is None or second is None:
+    if first is None or second is None or _is_undefined(first, second):
         return None
-    told = numeric(first, second)
+    told = True if first == second else numeric(first, second)
     if told is not None:
         return told
     said = {_verified(first, second), _verified(second, first)}
@@ -50,6 +51,13 @@ def _parsed(text: str) -> Any:
         parsing_timeout=None,
     )
     return found[0] if found and not isinstance(found[0], str) else None
+
+
+def _is_undefined(*expressions: Any) -> bool:
+    """Return whether one holds a division by zero, which equals any other; 12:00 is one."""
+    from sympy import nan, zoo
+
+    return any(e.has(nan, zoo) for e in expressions)
 
 
 def _verified(gold: Any, target: Any) -> bool | None:
@@ -76,6 +84,7 @@ def _numeric(a: Any, b: Any) -> bool | None:
     import sympy
 
     a, b = _unnamed(a, b)
+    a, b = (e.doit() if isinstance(e, sympy.MatrixExpr) else e for e in (a, b))
     if isinstance(a, sympy.Eq) and isinstance(b, sympy.Eq):
         return _equations(a.lhs - a.rhs, b.lhs - b.rhs)
     if isinstance(a, sympy.FiniteSet) and isinstance(b, sympy.FiniteSet):
@@ -152,7 +161,7 @@ def _values(a: Any, b: Any) -> bool | None:
         far = abs(x - y) / max(abs(x), abs(y)) if x != y else 0
         if far > _SAME:
             return None if decimal and far < _NEAR else False
-        agreed += 1
+        agreed += _SMALL < abs(x) < 1 / _SMALL or x == 0
     return True if agreed >= (_POINTS if symbols else 1) else None
 
 
