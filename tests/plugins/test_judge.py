@@ -326,7 +326,8 @@ def test_the_server_ends_with_its_parent(how: str) -> None:
         "print(judge._bench._process._process.pid, flush=True)\n"
         f"{how}\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert gone(int(done.stdout))
     assert done.stderr == ""
 
