@@ -37,12 +37,15 @@ _REFUSED: Final = ("os.", "subprocess.", "socket.", "shutil.", "ctypes.", "pty."
 _OWN: Final = re.compile(
     r"from sympy import \*|\s*+(?:Integer|Float) ?\('?[0-9.]++'? ?\)\s*+|def monomial_[\w\s(),:+*<=>-]++"
 )
-# What sympy imports late compiles text, too, and takes long; these make it import early.
+# What sympy imports late compiles text, too, and antlr learns its grammar from what it reads:
+# done here once, else in every child.
 _WARMING: Final = (
-    ("x^{2}+1", "x+1"),
+    (r"\int_0^1 x^{2} dx", r"\frac{x^{2}-4}{x-2}"),
     ("1<x<2", "(1,2)"),
-    ("x^{2}=1", "y=1"),
-    (r"\int_0^1 x^2 dx", "x"),
+    ("x^{2}=1", "y=2x+1"),
+    (r"\ln 17^{2}", r"2\ln 3-\frac{\sqrt{5}+1}{2}"),
+    (r"2\pi r^{2}h\sin^{2}x", r"e^{-x}(n+1)!"),
+    (r"\{1, \frac{1}{2}\}", "[0, 1)"),
 )
 _READING: Final = frozenset({"os.listdir", "os.scandir"})  # importing does
 

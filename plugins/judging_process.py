@@ -21,6 +21,7 @@ __all__ = ["JudgingProcess"]
 _REPLY_S: Final = judging.LIMIT_S + 0.5
 _START_S: Final = 60.0
 _STARTS: Final = 2
+_MISSED: Final = 10  # replies in a row, after which a server is taken for stuck
 _MAX_REPLY: Final = 4096
 
 _log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class JudgingProcess:
         self._starting: asyncio.Task[bool] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._waiting: dict[int, asyncio.Future[bool | None]] = {}
-        self._number = 0
+        self._number = self._missed = 0
         self._closed = False
 
     async def ask(self, a: str, b: str) -> bool | None:
@@ -73,10 +74,15 @@ class JudgingProcess:
         reply = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
             process.stdin.write(_frame({"pair": number, "a": a, "b": b}))
-            return await asyncio.wait_for(reply, _REPLY_S)
-        except TimeoutError:  # it kills its children in time, so it is stuck itself
-            _kill(process)
+            said: bool | None = await asyncio.wait_for(reply, _REPLY_S)
+        except TimeoutError:  # a busy machine, or a server that does not kill its children
+            self._missed += 1
+            if self._missed > _MISSED:
+                _kill(process)
             return None
+        else:
+            self._missed = 0
+            return said
         finally:
             self._waiting.pop(number, None)
             if reply.cancelled() and self._process is process:
