@@ -49,6 +49,9 @@ class Judge:
     first pair that needs it; all ends with `aclose`, `close` or this process.
     """
 
+    _loop: asyncio.AbstractEventLoop
+    _bench: "_Bench"
+
     def __init__(self, concurrency: int | None = None, remember: int = 10_000) -> None:
         self.stats = JudgeStats()
         self._concurrency = concurrency or len(os.sched_getaffinity(0))
@@ -91,6 +94,7 @@ class Judge:
         asyncio.run_coroutine_threadsafe(self._bench.aclose(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         thread.join()
+        atexit.unregister(self.close)
 
     def _asked(self, a: str, b: str) -> "Future[bool | None] | None":
         """Hand a pair to the loop that talks to the server, None when it is not to be asked."""
@@ -108,20 +112,19 @@ class Judge:
         """Start the thread; a process forked from one that had it starts its own."""
         if self._thread is not None and self._thread.is_alive():
             return
-        self._loop = asyncio.new_event_loop()
+        self._loop = asyncio.SelectorEventLoop()  # whatever policy the process has
         self._bench = _Bench(self._concurrency, self._remember, self.stats)
         self._thread = threading.Thread(
             target=_run, args=(self._loop,), name="votebox-judge", daemon=True
         )
         self._thread.start()
+        atexit.register(self.close)
 
 
 @lru_cache(maxsize=1)
 def shared_judge() -> Judge:
     """Return the judge of this process, for whoever brings none of their own."""
-    judge = Judge()
-    atexit.register(judge.close)
-    return judge
+    return Judge()
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
@@ -184,5 +187,8 @@ class _Bench:
     async def aclose(self) -> None:
         """End the server and wait for those who ask, who get None."""
         await self._process.aclose()
-        tasks = [asking.task for asking in self._asking.values()]
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while self._asking:
+            tasks = [asking.task for asking in self._asking.values()]
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.sleep(0)  # who waited for them goes on
+        await asyncio.sleep(0)

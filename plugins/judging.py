@@ -77,11 +77,11 @@ class _Server:
         """Work until the input ends or the parent is no more."""
         try:
             while os.getppid() == self._parent:
-                for key, _ in self._selector.select(self._patience()):
-                    if key.fd != self._source:
-                        self._finish(key.fd)
-                    elif not self._read():
-                        return
+                ready = {key.fd for key, _ in self._selector.select(self._patience())}
+                for fd in ready - {self._source}:
+                    self._finish(fd)
+                if self._source in ready and not self._read():
+                    return
                 for fd in [fd for fd, c in self._children.items() if c.deadline <= monotonic()]:
                     self._finish(fd, killed=True)
         finally:
@@ -115,7 +115,7 @@ class _Server:
         except OSError:  # no process to be had: undecided
             os.close(reading)
             os.close(writing)
-            self._tell(number, None, "no process could be started")
+            self._tell(number, None)
             return
         if not pid:
             _work(writing, a, b)
@@ -130,17 +130,15 @@ class _Server:
         self._selector.unregister(fd)
         os.close(fd)
         _kill(child.pid)
-        same = {b"T": True, b"F": False}.get(said)
-        why = "" if said else "too long" if killed else "failed"
-        self._tell(child.number, same, why)
+        self._tell(child.number, {b"T": True, b"F": False}.get(said))
 
     def _drop(self, number: int) -> None:
         """End the child of a pair nobody waits for any more."""
         for fd in [fd for fd, child in self._children.items() if child.number == number]:
             self._finish(fd, killed=True)
 
-    def _tell(self, number: int, same: bool | None, why: str) -> None:  # noqa: FBT001, a value
-        _send(self._sink, {"pair": number, "same": same, "why": why})
+    def _tell(self, number: int, same: bool | None) -> None:  # noqa: FBT001, a value
+        _send(self._sink, {"pair": number, "same": same})
 
 
 def _send(fd: int, message: dict[str, Any]) -> None:

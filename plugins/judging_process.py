@@ -10,9 +10,11 @@ import logging
 import os
 import signal
 import struct
+import subprocess
 import sys
 from contextlib import suppress
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import IO, Any, Final, cast
 
 from votebox.plugins import judging
 
@@ -31,6 +33,22 @@ class _Gone(Exception):
     """Say that the server ended before it answered."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """Hold a server that runs and the two ends of its pipes."""
+
+    process: "subprocess.Popen[bytes]"
+    replies: asyncio.StreamReader
+    asking: asyncio.WriteTransport
+
+    def kill(self) -> None:
+        """Kill the server and its children, which are one process group, and wait for it."""
+        if self.process.returncode is None:  # else its number may be another's by now
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.asking.close()
+
+
 class JudgingProcess:
     """Ask the process that compares; `starts` counts how often it was started.
 
@@ -39,7 +57,7 @@ class JudgingProcess:
 
     def __init__(self) -> None:
         self.starts = 0
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: _Running | None = None
         self._starting: asyncio.Task[bool] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._waiting: dict[int, asyncio.Future[bool | None]] = {}
@@ -61,24 +79,24 @@ class JudgingProcess:
         """End the server; its children end with it."""
         self._closed = True
         if self._process is not None:
-            _kill(self._process)
+            self._process.kill()
         tasks = [task for task in (self._starting, self._reading) if task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _exchange(self, a: str, b: str) -> bool | None:
         process = self._process
-        if process is None or process.stdin is None:
+        if process is None:
             raise _Gone
         self._number += 1
         number = self._number
         reply = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
-            process.stdin.write(_frame({"pair": number, "a": a, "b": b}))
+            process.asking.write(_frame({"pair": number, "a": a, "b": b}))
             said: bool | None = await asyncio.wait_for(reply, _REPLY_S)
         except TimeoutError:  # a busy machine, or a server that does not kill its children
             self._missed += 1
             if self._missed > _MISSED:
-                _kill(process)
+                process.kill()
             return None
         else:
             self._missed = 0
@@ -86,20 +104,24 @@ class JudgingProcess:
         finally:
             self._waiting.pop(number, None)
             if reply.cancelled() and self._process is process:
-                process.stdin.write(_frame({"drop": number}))
+                process.asking.write(_frame({"drop": number}))
 
     async def _start(self) -> bool:
         """Start the server; return whether there is one to ask."""
         while self.starts < _STARTS and not self._closed:
             self.starts += 1
-            self._process = process = await _spawned()
+            try:
+                self._process = process = await _spawned()
+            except OSError as e:
+                _give_up(f"no process can be started ({e})")
+                return False
+            self._missed = 0
             ready = None if self._closed else await self._greeting(process)
             if ready:
                 self._reading = asyncio.create_task(self._read(process))
                 return True
             self._process = None
-            _kill(process)
-            await process.wait()
+            process.kill()
             if ready is False:
                 _give_up("math-verify is not installed (the extra votebox[verify])")
                 return False
@@ -107,7 +129,7 @@ class JudgingProcess:
             _give_up("the process that compares answers ended twice")
         return False
 
-    async def _greeting(self, process: asyncio.subprocess.Process) -> bool | None:
+    async def _greeting(self, process: _Running) -> bool | None:
         """Return whether the server has math-verify, None when it does not start."""
         try:
             async with asyncio.timeout(_START_S):
@@ -115,7 +137,7 @@ class JudgingProcess:
         except (TimeoutError, EOFError):
             return None
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
+    async def _read(self, process: _Running) -> None:
         """Hand out replies until the server ends."""
         with suppress(EOFError, ConnectionError):
             while True:
@@ -123,8 +145,7 @@ class JudgingProcess:
                 reply = self._waiting.get(said["pair"])
                 if reply is not None and not reply.done():
                     reply.set_result(said["same"])
-        _kill(process)
-        await process.wait()
+        process.kill()
         self._process = None
         self._starting = None
         for reply in self._waiting.values():
@@ -132,41 +153,37 @@ class JudgingProcess:
                 reply.set_exception(_Gone())
 
 
-async def _spawned() -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",  # not whatever lies in the working directory
-        "-m",
-        judging.__name__,
-        str(os.getpid()),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
+async def _spawned() -> _Running:
+    """Start the process; by hand, since uvloop's policy has nothing for asyncio to wait with."""
+    process = subprocess.Popen(  # noqa: ASYNC220, the loop is a judge's own
+        # -P: not whatever lies in the working directory.
+        [sys.executable, "-P", "-m", judging.__name__, str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,  # a Ctrl-C is ours to answer; and so one signal ends all
     )
+    loop, replies = asyncio.get_running_loop(), asyncio.StreamReader()
+    await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(replies), cast("IO[bytes]", process.stdout)
+    )
+    asking, _ = await loop.connect_write_pipe(asyncio.Protocol, cast("IO[bytes]", process.stdin))
+    return _Running(process, replies, asking)
 
 
 def _give_up(why: str) -> None:
     _log.warning("%s: answers that exact rules do not decide count as different", why)
 
 
-async def _message(process: asyncio.subprocess.Process) -> dict[str, Any]:
+async def _message(process: _Running) -> dict[str, Any]:
     """Return the next message; raise EOFError at the end."""
-    if process.stdout is None:
-        raise EOFError
-    (size,) = struct.unpack(">I", await process.stdout.readexactly(4))
+    (size,) = struct.unpack(">I", await process.replies.readexactly(4))
     if size > _MAX_REPLY:
         raise EOFError
-    message: dict[str, Any] = json.loads(await process.stdout.readexactly(size))
+    message: dict[str, Any] = json.loads(await process.replies.readexactly(size))
     return message
 
 
 def _frame(message: dict[str, Any]) -> bytes:
     body = json.dumps(message).encode()
     return struct.pack(">I", len(body)) + body
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    """Kill the server and its children, which are one process group."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)

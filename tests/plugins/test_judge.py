@@ -71,7 +71,7 @@ async def fresh() -> AsyncIterator[Judge]:
 
 def group_of(judge: Judge) -> int:
     """Return the process of the judge's server, which is its process group, too."""
-    return judge._bench._process._process.pid
+    return judge._bench._process._process.process.pid
 
 
 def processes(group: int) -> list[int]:
@@ -323,13 +323,29 @@ def test_the_server_ends_with_its_parent(how: str) -> None:
         "from votebox.plugins.judge import Judge\n"
         "judge = Judge()\n"
         f"judge.same_blocking(*{IDENTITY!r})\n"
-        "print(judge._bench._process._process.pid, flush=True)\n"
+        "print(judge._bench._process._process.process.pid, flush=True)\n"
         f"{how}\n"
     )
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert gone(int(done.stdout))
     assert done.stderr == ""
+
+
+def test_a_judge_works_in_a_process_that_runs_on_uvloop() -> None:
+    code = (
+        "import asyncio, uvloop\n"
+        "from votebox.plugins.judge import Judge\n"
+        "asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())\n"
+        "async def main():\n"
+        "    judge = Judge()\n"
+        f"    print(await judge.same(*{IDENTITY!r}))\n"
+        "    await judge.aclose()\n"
+        "asyncio.run(main())\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=HANG_S * 2)
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 def test_without_math_verify_pairs_are_undecided_and_it_is_said_once(
