@@ -1,8 +1,9 @@
 r"""Bring an answer to the form in which math-verify may be asked about it, or refuse.
 
 The form is the answer's key (answers.py): units, dollar signs and styles are off, because
-math-verify takes a last letter for a unit and reads 3t as 3. Refused is what would only
-cost time: powers of powers of powers, and numbers of more than 10,000 digits.
+math-verify takes a last letter for a unit and reads 3t as 3. Refused is what it would misread
+and what would only cost time: powers of powers of powers, and numbers of more than 10,000
+digits.
 """
 
 import math
@@ -24,6 +25,9 @@ _GROUPS: Final = re.compile(r"(?<=\d)(?:\\[,!;: ]|\{,\}|~)++(?=\d{3}(?!\d))")
 _POWER: Final = re.compile(r"(\d++)(?:\.\d++)?[})\s]*+\^\s*+\{?\s*+-?(\d++)")
 _FACTORIAL: Final = re.compile(r"(\d++)[})\s]*+!(\s*+!)?+")
 _VARIABLE: Final = re.compile(r"(?<![a-zA-Z\\])(?![ei])[a-zA-Z](?![a-zA-Z])")
+_COMMAND: Final = re.compile(r"\\[a-zA-Z]++")
+_BASE: Final = re.compile(r"\d_(\w++|\{\w++\})")
+_DERIVED: Final = re.compile(r"\\frac\{d|\\partial(?![a-z])")
 _TURN: Final = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
 _DEGREE: Final = re.compile(r"\^(?:\\circ(?![a-z])|\{\\circ\})")
 
@@ -35,9 +39,22 @@ def askable(a: str, b: str) -> tuple[str, str] | None:
     """
     named = bool(equation(a) or equation(b))
     first, second = _form(a, named=named), _form(b, named=named)
-    if first is None or second is None:
+    if first is None or second is None or _is_misread(first, second):
         return None
     return (first, second) if first < second else (second, first)
+
+
+def _is_misread(first: str, second: str) -> bool:
+    """Return whether two texts differ in what math-verify drops: case, primes, bases, dy/dx."""
+    both = first + " " + second
+    names = {char for char in _COMMAND.sub("", both) if char.isalpha()}
+    bases = [_BASE.findall(text) for text in (first, second)]
+    return (
+        len({name.lower() for name in names}) < len(names)
+        or "'" in both
+        or bool(_DERIVED.search(both))
+        or (all(bases) and bases[0] != bases[1])
+    )
 
 
 def _form(text: str, *, named: bool) -> str | None:
