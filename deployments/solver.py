@@ -14,7 +14,7 @@ from ray.serve.handle import DeploymentHandle
 from votebox.deployments.batching import batched, merged
 from votebox.deployments.handle import ServeEngine, ServeSandbox
 from votebox.deployments.solve_request import parse_request
-from votebox.plugins import Engine, Registry, Solver, TraceStore, to_wire, verdict_to_wire
+from votebox.plugins import Engine, Judge, Registry, Solver, TraceStore, to_wire, verdict_to_wire
 
 __all__ = ["EVENTS_INTERVAL_S", "SolverDeployment"]
 
@@ -52,7 +52,13 @@ class SolverDeployment:
         sandbox = ServeSandbox(jails) if jails is not None else None
         every = next(iter(engines.values())) if len(engines) == 1 else engines
         store = TraceStore(traces) if traces is not None else None
-        self._solver = Solver(every, sandbox, self._registry, store)
+        self._judge = Judge()
+        self._solver = Solver(every, sandbox, self._registry, store, self._judge)
+
+    def __del__(self) -> None:
+        """End the judge's processes; Serve calls this when a replica stops."""
+        if hasattr(self, "_judge"):
+            self._judge.close()
 
     async def solve(self, request: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """Yield exactly one item, the verdict as plain types, when all is cleaned up.

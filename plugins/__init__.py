@@ -29,6 +29,7 @@ from votebox.plugins.events import (
     VoteChanged,
 )
 from votebox.plugins.hookspecs import Register, RegisterRecipe, hookimpl, hookspec
+from votebox.plugins.judge import Judge
 from votebox.plugins.loader import load_recipe
 from votebox.plugins.nouns import (
     Candidate,
@@ -87,6 +88,7 @@ __all__ = [
     "Event",
     "Evidence",
     "Execution",
+    "Judge",
     "Limits",
     "Listing",
     "LogprobStats",

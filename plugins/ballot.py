@@ -1,27 +1,45 @@
 """Count the votes of a solve: the recipe's votes, selects and steps behind the chains."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from votebox.plugins.answers import Policy, key
 from votebox.plugins.calls import call, call_async, expect
 from votebox.plugins.chain import Chain, Ports
+from votebox.plugins.classes import Classes, Judged, Referee
 from votebox.plugins.nouns import Candidate
 from votebox.plugins.recipe import Node, Recipe
 from votebox.plugins.voting import Tally, VoteState
 
-__all__ = ["Ballot", "vote_state"]
+__all__ = ["Ballot", "policy_of", "vote_state"]
 
 
 class Ballot:
-    """Take a recipe's votes under its policy; made once per solve."""
+    """Take a recipe's votes under its policy; made once per solve.
 
-    def __init__(self, recipe: Recipe) -> None:
-        thing = recipe.policy.plugin.thing
-        self.policy: Any = thing(recipe.policy.options) if isinstance(thing, type) else thing
+    Under a policy with expressions, answers are sorted into classes, with `referee` for
+    those that exact rules leave undecided, and `policy` admits a class by its
+    representative, so that votes need not know.
+    """
+
+    def __init__(self, recipe: Recipe, referee: Referee | None = None) -> None:
+        self._plain = policy_of(recipe)
+        expressions = getattr(self._plain, "expressions", False)
+        self._classes = Classes(referee) if expressions else None
+        self.policy: Any = Judged(self._plain, self._classes) if self._classes else self._plain
         self._recipe = recipe
         self._first = next(filter(self._reads_chains, recipe.after_vote), None)
         self._most = _most(recipe.nodes[self._first]) if self._first else 1.0
+
+    @property
+    def undecided(self) -> int:
+        """Return how many pairs of answers count as different because nobody could tell."""
+        return len(self._classes.undecided) if self._classes else 0
+
+    async def settle(self, chains: Sequence[Chain]) -> None:
+        """Decide which answers of the chains are the same, before a vote counts them."""
+        await self._settle(c for chain in chains for c in chain.log.candidates)
 
     def running(self, ended: Sequence[Chain]) -> Tally:
         """Take the first vote that reads chains, over the chains that have ended."""
@@ -40,11 +58,13 @@ class Ballot:
         """Run the nodes behind the chains, in order, and return the last one's tally."""
         values: dict[str, Any] = {}
         records = tuple(chain.log.record() for chain in chains)
+        await self.settle(chains)
         ports = replace(ports, chains=records, policy=self.policy)
         for name in self._recipe.after_vote:
             node = self._recipe.nodes[name]
             if node.kind == "vote":
                 behind = [c for parent in node.after for c in values.get(parent, ())]
+                await self._settle(behind)
                 values[name] = self._vote(node, _candidates(node, chains) + behind)
                 continue
             inputs = {
@@ -56,6 +76,11 @@ class Ballot:
             values[name] = await call_async(node.plugin, node.options, inputs, ports)
         sink = self._recipe.sink
         return expect(sink.plugin, values[sink.id], Tally)
+
+    async def _settle(self, candidates: Iterable[Candidate]) -> None:
+        if self._classes is not None:
+            keys = (key(c.answer, self._plain) for c in candidates)
+            await self._classes.settle(k for k in keys if k is not None)
 
     def _vote(self, node: Node, candidates: list[Candidate]) -> Tally:
         tally = call(node.plugin, node.options, candidates, self.policy)
@@ -89,6 +114,13 @@ def vote_state(
         tuple(map(voted.get, ended)),
         elapsed,
     )
+
+
+def policy_of(recipe: Recipe) -> Policy:
+    """Return the policy of a recipe, made with its options."""
+    thing: Any = recipe.policy.plugin.thing
+    policy: Policy = thing(recipe.policy.options) if isinstance(thing, type) else thing
+    return policy
 
 
 def _most(vote: Node) -> float:

@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from votebox.plugins.ballot import Ballot
+from votebox.plugins.ballot import Ballot, policy_of
 from votebox.plugins.chain import Chain, Ports, SolveContext
+from votebox.plugins.classes import Recalled
 from votebox.plugins.errors import EngineError, SandboxError, TraceError, VoteboxError
+from votebox.plugins.judge import shared_judge
 from votebox.plugins.loader import load_recipe
 from votebox.plugins.nouns import Candidate, Prompt
 from votebox.plugins.ports import SandboxPort
@@ -106,7 +108,8 @@ async def recount(trace: Trace, registry: Registry, sandbox: SandboxPort | None)
     records = trace.verdict.chains
     voices = [_Voice(record, trace, recipe, registry, sandbox) for record in records]
     await asyncio.gather(*(voice.run() for voice in voices))
-    ballot = Ballot(recipe)
+    # What exact rules leave undecided is as it was, so that a time-out then is none now.
+    ballot = Ballot(recipe, Recalled(trace.verdict.votes, policy_of(recipe), shared_judge()))
     tally, unheard = await _final(ballot, _heard(voices, trace.verdict), recipe, trace, sandbox)
     seen = [replace(v.record, candidates=tuple(v.chain.log.candidates)) for v in voices]
     answer, _, _ = answered(tally, trace.verdict.stop_reason, seen, ballot.policy)

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
@@ -13,6 +14,7 @@ from votebox.plugins.ballot import Ballot
 from votebox.plugins.calls import call, expect
 from votebox.plugins.chain import Chain, Ports, SolveContext
 from votebox.plugins.chances import overtaken
+from votebox.plugins.classes import Referee
 from votebox.plugins.events import ChainFinished, Event, SolveStarted, VoteChanged
 from votebox.plugins.metered import MeteredEngine
 from votebox.plugins.nouns import Usage
@@ -44,6 +46,8 @@ class Run:
         options: "SolveOptions",
         registry: Registry,
         events: "asyncio.Queue[Event | None] | None",
+        *,
+        referee: Referee | None = None,
     ) -> None:
         self.recipe, self._registry, self._events = recipe, registry, events
         engines = {role: MeteredEngine(e, self._aside) for role, e in ports.engines.items()}
@@ -58,7 +62,7 @@ class Run:
         self._max_tokens = options.max_total_tokens or budget.max_total_tokens
         self._spent, self._sandbox_s = 0, 0.0
         self._broke = asyncio.Event()
-        self._ballot = Ballot(recipe)
+        self._ballot = Ballot(recipe, referee)
         by_engine = {id(e): Sampler(e) for e in ports.engines.values()}
         self._samplers = {role: by_engine[id(e)] for role, e in ports.engines.items()}
         self._chains: list[Chain] = []
@@ -112,6 +116,7 @@ class Run:
 
     async def _drive(self) -> StopReason:
         while True:
+            await self._settle()
             state = self._state()
             rule = self.recipe.stop
             advice = expect(rule.plugin, call(rule.plugin, rule.options, state), Advice)
@@ -126,6 +131,12 @@ class Run:
             cut_short = await self._wait()
             if cut_short is not None:
                 return cut_short
+
+    async def _settle(self) -> None:
+        """Decide which answers of the chains that have ended are the same, while there is time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._left()):
+                await self._ballot.settle(self._ended)
 
     def _state(self) -> VoteState:
         """Take the vote of the chains that have ended, and return where it stands."""
@@ -182,6 +193,8 @@ class Run:
     def _conclude(self, tally: Tally, why: StopReason) -> Verdict:
         records = tuple(chain.log.record() for chain in self._chains)
         answer, reason, stop_reason = answered(tally, why, records, self._ballot.policy)
+        if self._ballot.undecided:
+            reason += f"; {self._ballot.undecided} pairs of answers undecided"
         verdict = Verdict(
             answer=answer,
             reason=reason,

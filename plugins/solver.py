@@ -15,6 +15,7 @@ from typing import Final
 from votebox.plugins.chain import Ports
 from votebox.plugins.errors import ProblemError, RecipeError
 from votebox.plugins.events import Event, VerdictReached
+from votebox.plugins.judge import Judge, shared_judge
 from votebox.plugins.nouns import Problem
 from votebox.plugins.ports import Engine, SandboxPort, TraceSink
 from votebox.plugins.recipe import MAX_CHAINS, Recipe
@@ -81,7 +82,8 @@ class Solver:
 
     `engines` is one Engine for every role, or a mapping from role to Engine; `sandbox`
     may be None for recipes that run no program. `traces` keeps what each solve leaves, None
-    keeps nothing. One solver serves many solves at once.
+    keeps nothing. `judge` decides which answers that are no number are equal, None shares one
+    with the rest of this process. One solver serves many solves at once.
     """
 
     def __init__(
@@ -90,8 +92,10 @@ class Solver:
         sandbox: SandboxPort | None,
         registry: Registry | None = None,
         traces: TraceSink | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self._engines = engines
+        self._judge = judge or shared_judge()
         self._sandbox = sandbox
         self._traces = traces
         self.registry = registry or Registry.load()
@@ -158,6 +162,7 @@ class Solver:
             options,
             self.registry,
             events,
+            referee=self._judge,
         )
 
     async def _traced(self, run: Run, problem: Problem, options: SolveOptions | None) -> Verdict:

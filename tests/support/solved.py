@@ -88,9 +88,7 @@ def known() -> Registry:
 def forty(registry: Registry, **changes: str) -> Recipe:
     """Return the recipe `vote` with forty chains and a guard; `changes` replace its text."""
     shipped = registry.recipes["vote"].source
-    text = (
-        shipped.replace("chains = 16", "chains = 40") + '\n[[guards]]\nuse = "guard:again"\n'
-    )
+    text = shipped.replace("chains = 16", "chains = 40") + '\n[[guards]]\nuse = "guard:again"\n'
     for old, new in changes.items():
         text = text.replace(old, new)
     return load_recipe(text, registry)
