@@ -8,14 +8,17 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from votebox.plugins.algebra import Polynomial, polynomial
+from votebox.plugins.algebra import form
 from votebox.plugins.expressions import Shape
+from votebox.plugins.forms import Form, same_form
+from votebox.plugins.terms import Refused
 
 __all__ = ["alike"]
 
 _MAX_PAIRS: Final = 400
 _MANY: Final = frozenset({"list", "union", "matrix", "given"})
 _LEAVES: Final = frozenset({"number", "formula"})
+_UNKNOWNS: Final = frozenset("abhpqruvwxyzR")
 
 
 def alike(a: Shape, b: Shape) -> bool | None:
@@ -89,12 +92,21 @@ def _formulas(a: str, b: str) -> bool | None:
     """Compare two expressions or two equations by their normal forms."""
     if "=" in a or "=" in b:
         return _equations(a, b)
-    first, second = _normal(a), _normal(b)
+    first, second = _form(a), _form(b)
     if first is None or second is None:
         return None
-    if first == second:
-        return True
-    return None if first.symbols or second.symbols else False
+    same = same_form(first, second)
+    return False if same is None and _is_other(first, second) else same
+
+
+def _is_other(first: Form, second: Form) -> bool:
+    """Return whether forms that differ are different functions of the same unknowns.
+
+    Not so with a letter that may be a parameter: x^2 + C and x^2 + 1 + C are one family.
+    """
+    return first.symbols | second.symbols <= _UNKNOWNS and (
+        first.symbols == second.symbols or not first.symbols or not second.symbols
+    )
 
 
 def _equations(a: str, b: str) -> bool | None:
@@ -107,22 +119,25 @@ def _equations(a: str, b: str) -> bool | None:
         return None
     if first is None or second is None:
         equation, text = (first, b) if first else (second, a)
-        value = _normal(text) if "=" not in text else None
+        value = _form(text) if "=" not in text else None
         return False if equation and value and not value.symbols else None
     if first.monic() == second.monic():
         return True
     return False if first.linear and second.linear else None
 
 
-def _difference(text: str) -> Polynomial | None:
+def _difference(text: str) -> Form | None:
     """Return left minus right of an equation with a variable, None for anything else."""
-    sides = [_normal(side) for side in text.split("=")]
+    sides = [_form(side) for side in text.split("=")]
     if len(sides) != 2 or sides[0] is None or sides[1] is None:
         return None
-    whole = sides[0] - sides[1]
+    try:
+        whole = sides[0] - sides[1]
+    except Refused:
+        return None
     return whole if whole.symbols else None
 
 
 @lru_cache(maxsize=4096)
-def _normal(text: str) -> Polynomial | None:
-    return polynomial(text)
+def _form(text: str) -> Form | None:
+    return form(text)

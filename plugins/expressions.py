@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final, Literal
 
-from votebox.plugins.algebra import polynomial
+from votebox.plugins.algebra import form
 from votebox.plugins.arithmetic import UNIT, evaluate
 from votebox.plugins.latex import normal
 from votebox.plugins.notation import MAX_CHARS, clean, plain, quantity
@@ -127,7 +127,7 @@ def equation(text: str) -> tuple[str, str] | None:
     sides = normal(plain(text)).split("=") if "=" in text and len(text) <= MAX_CHARS else []
     if len(sides) != 2 or _NAME.fullmatch(sides[0]) or _RUN.search(sides[0]):
         return None
-    left, right = map(polynomial, sides)
+    left, right = map(form, sides)
     if left is None or right is None or not left.symbols | right.symbols:
         return None
     return (sides[0], sides[1]) if left.symbols or not _NAME.fullmatch(sides[1]) else None

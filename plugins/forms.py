@@ -1,0 +1,147 @@
+"""Hold an expression as a quotient of exact sums, and say when two are the same.
+
+A Form's symbols are constants (terms.py), variables, and atoms: functions and roots that
+have no simpler form, named by what they are applied to. Equal forms are equal
+expressions; a Form without variables and atoms that differs is a different number.
+"""
+
+import cmath
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from votebox.plugins.terms import (
+    IMAGINARY,
+    ONE,
+    Arithmetic,
+    Refused,
+    Terms,
+    added,
+    is_constant,
+    scaled,
+)
+
+__all__ = ["Form", "approximated", "same_form", "spelled"]
+
+_MAX_NAME: Final = 300
+_MARGIN: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Hold a quotient of two sums; the denominator is not zero.
+
+    `atoms` gives the approximate value of each atom, None for one that holds a variable.
+    """
+
+    above: Terms
+    below: Terms
+    atoms: Mapping[str, complex | None] = field(default_factory=dict)
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """Return the variables and atoms."""
+        names = {name for m in (*self.above, *self.below) for name, _ in m}
+        return frozenset(name for name in names if not is_constant(name))
+
+    @property
+    def linear(self) -> bool:
+        """Return whether each term holds at most one variable, to the first power."""
+        symbols = self.symbols
+        degrees = [[p for name, p in m if name in symbols] for m in self.above]
+        return self.below == ONE and all(powers in ([], [1]) for powers in degrees)
+
+    @property
+    def value(self) -> complex | None:
+        """Return the value in floating point, None of what has variables or is too large."""
+        above, below = approximated(self.above, self.atoms), approximated(self.below, self.atoms)
+        return None if above is None or not below else above / below
+
+    def __sub__(self, other: "Form") -> "Form":
+        arithmetic = Arithmetic()
+        above = added(
+            arithmetic.times(self.above, other.below),
+            scaled(arithmetic.times(other.above, self.below), -1),
+        )
+        below = arithmetic.times(self.below, other.below)
+        return Form(above, below, {**self.atoms, **other.atoms})
+
+    def monic(self) -> Terms:
+        """Return a rational multiple of the numerator that is the same for all of them."""
+        return scaled(self.above, 1 / self.above[max(self.above)]) if self.above else {}
+
+
+def same_form(a: Form, b: Form) -> bool | None:
+    """Return whether two expressions are equal, None where that is not proved.
+
+    Two constants that hold atoms are different if their values are: the margin is a
+    million times what floating point may err by.
+    """
+    try:
+        difference = a - b
+    except Refused:
+        return None
+    if not difference.above:
+        return True
+    if not (a.symbols or b.symbols):
+        return False
+    first, second = a.value, b.value
+    if first is None or second is None:
+        return None
+    size = 1 + max(_size(form) for form in (a, b))
+    return False if abs(first - second) > _MARGIN * size else None
+
+
+def spelled(above: Terms, below: Terms = ONE) -> str:
+    """Return a name for a quotient; equal sums have equal names."""
+    leading = below[max(below)]
+    parts = [_written(scaled(part, 1 / leading)) for part in (above, below)]
+    name = parts[0] if below == ONE else "/".join(f"({part})" for part in parts)
+    if len(name) > _MAX_NAME:
+        raise Refused
+    return name
+
+
+def approximated(terms: Terms, atoms: Mapping[str, complex | None]) -> complex | None:
+    """Return the value of a sum in floating point, None of one with a variable."""
+    total: complex = 0
+    try:
+        for monomial, coefficient in terms.items():
+            value: complex = float(coefficient)
+            for name, power in monomial:
+                base = _constant_value(name) if is_constant(name) else atoms.get(name)
+                if base is None:
+                    return None
+                value *= base ** float(power)
+            total += value
+    except (OverflowError, ZeroDivisionError):
+        return None
+    return total if cmath.isfinite(total) else None
+
+
+def _size(form: Form) -> float:
+    """Return a bound of the terms a value is summed from."""
+    sizes = [
+        abs(approximated({m: c}, form.atoms) or 0)
+        for terms in (form.above, form.below)
+        for m, c in terms.items()
+    ]
+    below = abs(approximated(form.below, form.atoms) or 1)
+    return sum(sizes) / min(below, 1) if below > _MARGIN else math.inf
+
+
+def _constant_value(name: str) -> complex:
+    if name.startswith("ln "):
+        return math.log(int(name[3:]))
+    known = {"pi": math.pi, "e": math.e, IMAGINARY: 1j}
+    return known[name] if name in known else float(name)
+
+
+def _written(terms: Terms) -> str:
+    if any(max(abs(c.numerator), c.denominator) >= 10**_MAX_NAME for c in terms.values()):
+        raise Refused
+    return "+".join(
+        "*".join([str(c), *(f"{name}^{power}" for name, power in m)])
+        for m, c in sorted(terms.items())
+    )
