@@ -13,8 +13,10 @@ from typing import Any, Final, Protocol
 
 from votebox.plugins.arithmetic import evaluate
 from votebox.plugins.equivalence import alike
-from votebox.plugins.expressions import Shape, equation, expression, read
+from votebox.plugins.expressions import equation, expression, named, read
 from votebox.plugins.notation import MAX_CHARS, clean, quantity
+from votebox.plugins.qualifiers import QUALIFIED, qualified, qualifiers
+from votebox.plugins.shapes import Shape
 
 __all__ = ["Key", "Policy", "canonical", "equivalent", "key", "show"]
 
@@ -97,7 +99,14 @@ def equivalent(a: str, b: str) -> bool | None:
     (True, False)
     """
     first, second = _shape(a), _shape(b)
-    return None if first is None or second is None else alike(first, second)
+    if first is None or second is None:
+        return None
+    same = alike(first, second)
+    if same is None or not {first.kind, second.kind} <= QUALIFIED:
+        return same
+    return qualified(
+        same=same, first=(first.value, qualifiers(a)), second=(second.value, qualifiers(b))
+    )
 
 
 def _number(text: str) -> Fraction | None:
@@ -107,7 +116,9 @@ def _number(text: str) -> Fraction | None:
 
 def _shape(text: str) -> Shape | None:
     value = _number(text)
-    return read(text) if value is None else Shape("number", text=str(value), value=value)
+    if value is None:
+        return read(text)
+    return Shape("number", text=str(value), value=value, name=named(text))
 
 
 @lru_cache(maxsize=4096)  # a vote reads every answer again whenever a chain ends

@@ -33,6 +33,10 @@ _SIGNS: Final = {
     "\u00b0": "^\\circ ",
     "\u3002": ".",
     "\u221a": "\\sqrt ",
+    "\u211d": "\\mathbb{R}",
+    "\u2124": "\\mathbb{Z}",
+    "\u2115": "\\mathbb{N}",
+    "\u211a": "\\mathbb{Q}",
 }
 _POWERS: Final = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
 _RAISED: Final = re.compile(f"[{''.join(_POWERS)}]+")
