@@ -74,7 +74,10 @@ def key(text: str, policy: Policy) -> Key | None:
     value: Key | None
     if getattr(policy, "expressions", False):
         value = _number(text)
-        value = expression(text) if value is None else value
+        written = expression(text) if value is None else None
+        if written is not None:
+            value = _number(written)
+            value = written if value is None else value
     else:
         value = canonical(text)
     return None if value is None else policy.admit(value)

@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import comb, factorial, isqrt
 from typing import Final
 
-from votebox.plugins.forms import Form, approximated, spelled
+from votebox.plugins.forms import Atom, Form, approximated, spelled
 from votebox.plugins.functions import (
     ODD,
     arcsine,
@@ -53,6 +53,7 @@ _MINUS: Final = "-1"  # as the base of (-1)^n
 _TURN: Final = ((IMAGINARY, Fraction(1)), ("pi", Fraction(1)))  # of e^{i pi}
 _ARC: Final = frozenset({"arcsin", "arccos", "arctan"})
 _QUOTIENTS: Final = {"sin": "s1", "cos": "c1", "tan": "sc", "cot": "cs", "sec": "1c", "csc": "1s"}
+_PARTS: Final = {"s": "sin", "c": "cos"}
 _MAX_FACTORIAL: Final = 3000
 _MAX_BINOMIAL: Final = 1000
 
@@ -72,7 +73,7 @@ class Calculus:
 
     def __init__(self) -> None:
         self.arithmetic = Arithmetic()
-        self.atoms: dict[str, complex | None] = {}
+        self.atoms: dict[str, Atom] = {}
 
     def plus(self, a: Form, b: Form) -> Form:
         """Return the sum."""
@@ -150,13 +151,14 @@ class Calculus:
         value = Form(above, below, self.atoms).value
         known = None if value is None or value.imag or value.real < 0 else value.real ** (1 / index)
         name = f"\\sqrt[{index}]{{{spelled(above, below)}}}"
-        atom = of_symbol(self.atom(name, known))
+        square = above if below == ONE else {}
+        atom = of_symbol(self.atom(name, Atom(known, index if square else 0, square)))
         power = self.power(atom, number(exponent.numerator))
         return self.times(power, Form(rooted(constant(factor), exponent), ONE))
 
-    def atom(self, name: str, value: complex | None) -> str:
-        """Keep an atom's approximate value, None for one with variables; return its name."""
-        self.atoms[name] = value
+    def atom(self, name: str, atom: Atom) -> str:
+        """Keep what is known of an atom; return its name."""
+        self.atoms[name] = atom
         return name
 
     def exponential(self, base: Form, exponent: Terms) -> Form:
@@ -186,7 +188,7 @@ class Calculus:
         terms: Terms = {monomial: Fraction(1)}
         base, exponent = (approximated(t, self.atoms) for t in (symbol(name), terms))
         value = None if base is None or exponent is None or name == _MINUS else base**exponent
-        return symbol(self.atom(f"{name}^{{{spelled(terms)}}}", value), power)
+        return symbol(self.atom(f"{name}^{{{spelled(terms)}}}", Atom(value)), power)
 
     def function(self, name: str, argument: Form) -> Form:
         """Return a function's value if it is known, else an atom."""
@@ -196,16 +198,25 @@ class Calculus:
                 return known
         if name == "exp":
             return self.power(of_symbol("e"), argument)
+        if name in _QUOTIENTS and name not in ("sin", "cos"):
+            above, below = (self.trigonometric(part, argument) for part in _QUOTIENTS[name])
+            return self.over(above, below)
         leading = argument.above[max(argument.above)] if argument.above else 1
-        if leading < 0 and name in ODD | {"cos", "sec"}:
+        if leading < 0 and (name in ODD or name == "cos"):
             mirrored = self.function(name, self.negative(argument))
             return self.negative(mirrored) if name in ODD else mirrored
         value = Form(argument.above, argument.below, self.atoms).value
-        apply = _VALUES.get(name)
-        known_value = None if value is None or apply is None else _finite(apply, value)
-        return of_symbol(
-            self.atom(f"\\{name}{{{spelled(argument.above, argument.below)}}}", known_value)
-        )
+        applied = f"{{{spelled(argument.above, argument.below)}}}"
+        known_value = None if value is None else _finite(_VALUES[name], value)
+        if name != "cos":
+            return of_symbol(self.atom(f"\\{name}{applied}", Atom(known_value)))
+        sine_of = self.function("sin", argument)
+        squared = added(ONE, scaled(self.arithmetic.power(sine_of.above, 2), -1))
+        return of_symbol(self.atom(f"\\cos{applied}", Atom(known_value, 2, squared)))
+
+    def trigonometric(self, part: str, argument: Form) -> Form:
+        """Return the sine, the cosine or one."""
+        return number(1) if part == "1" else self.function(_PARTS[part], argument)
 
     def known(self, name: str, argument: Terms) -> Form | None:
         """Return the exact value of a function, None where there is none."""
@@ -229,7 +240,7 @@ class Calculus:
         """Return a logarithm; one whose base is not written has a factor nobody knows."""
         value = self.function("ln", argument)
         if base is None:
-            return self.times(value, of_symbol(self.atom("\\log", None)))
+            return self.times(value, of_symbol(self.atom("\\log", Atom(None))))
         return self.over(value, self.function("ln", base))
 
     def factorial(self, form: Form) -> Form:
@@ -273,9 +284,10 @@ def _denested(radicand: Terms) -> Terms | None:
     With d the root of a^2 - b^2, the root is that of (a + d)/2 plus or minus that of
     (a - d)/2 (Euclid, Elements X, 54).
     """
-    if len(radicand) != 2 or not all(n.isdecimal() for m in radicand for n, _ in m):
+    primes = all(name.isdecimal() for m in radicand for name, _ in m)
+    if len(radicand) != 2 or () not in radicand or not primes:
         return None
-    a = radicand.get((), Fraction(0))
+    a = radicand[()]
     ((monomial, coefficient),) = [(m, c) for m, c in radicand.items() if m]
     squared = Arithmetic().power({monomial: coefficient}, 2)
     if a <= 0 or not set(squared) <= {()}:

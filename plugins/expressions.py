@@ -24,7 +24,9 @@ from votebox.plugins.shapes import MAX_PARTS, Shape, collected
 __all__ = ["equation", "expression", "named", "read"]
 
 _MAX_KEY: Final = 500
+_MAX_PASSES: Final = 5
 _MAX_NESTING: Final = 4
+_FULL_STOP: Final = re.compile(r"(?<!\.)\.$")
 _OUTER: Final = re.compile(
     r"\\(?:boxed|fbox|text(?:bf|it|rm)?|mathrm|mathbf(?!\{[RZNQ]\})|mbox)\s*+\{"
 )
@@ -51,12 +53,20 @@ _PAIRS: Final = frozenset({"()", "[]", "[)", "(]"})
 def expression(text: str) -> str | None:
     r"""Return the key of an answer that is no rational, None when there is none.
 
+    A key is its own key. A malformed text may need some passes to come to rest.
+
     >>> expression("x \\in \\left[0,\\tfrac12\\right)"), expression("\\textbf{(C)}")
     ('[0, 1/2)', 'C')
     """
-    shape = read(text)
-    key = "" if shape is None else str(shape)
-    return key if 0 < len(key) <= _MAX_KEY and any(c.isalnum() for c in key) else None
+    for _ in range(_MAX_PASSES):
+        shape = read(text)
+        key = "" if shape is None else str(shape)
+        if not 0 < len(key) <= _MAX_KEY or not any(c.isalnum() for c in key):
+            return None
+        if key == text:
+            return key
+        text = key
+    return None
 
 
 def read(text: str) -> Shape | None:
@@ -131,7 +141,7 @@ def _structure(text: str, depth: int) -> Shape | None:
 
 def _stripped(text: str) -> str:
     """Take off a final full stop and the dollar signs around one element."""
-    text = text.strip().rstrip(".")
+    text = _FULL_STOP.sub("", text.strip())
     whole = text[:1] == text[-1:] == "$" and text.count("$") == 2
     return text[1:-1].strip() if whole and len(text) > 2 else text
 
@@ -221,7 +231,7 @@ def _matrix(text: str) -> Shape | None:
 def _unwrapped(text: str) -> str:
     """Take off boxes, styles and dollar signs around the whole answer, a few deep."""
     for _ in range(4):
-        text = text.strip().rstrip(".")
+        text = _FULL_STOP.sub("", text.strip())
         if text.startswith("$") and text.endswith("$") and "$" not in text.strip("$"):
             text = text.strip("$").strip()
         opening = _OUTER.match(text)

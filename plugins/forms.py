@@ -9,6 +9,7 @@ import cmath
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Final
 
 from votebox.plugins.terms import (
@@ -20,24 +21,39 @@ from votebox.plugins.terms import (
     added,
     is_constant,
     scaled,
+    symbol,
 )
 
-__all__ = ["Form", "approximated", "same_form", "spelled"]
+__all__ = ["Atom", "Form", "approximated", "same_form", "spelled"]
 
 _MAX_NAME: Final = 300
 _MARGIN: Final = 1e-6
+_MAX_ATOMS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """Hold what is known of an atom: its approximate value, None if it has a variable.
+
+    Its power of `degree`, 0 if there is none, is the sum `power`: the square of a square
+    root, or of a cosine, which is one less the square of the sine.
+    """
+
+    value: complex | None
+    degree: int = 0
+    power: Terms = field(default_factory=dict)
+
+
+_UNKNOWN: Final = Atom(None)
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Hold a quotient of two sums; the denominator is not zero.
-
-    `atoms` gives the approximate value of each atom, None for one that holds a variable.
-    """
+    """Hold a quotient of two sums; the denominator is not zero."""
 
     above: Terms
     below: Terms
-    atoms: Mapping[str, complex | None] = field(default_factory=dict)
+    atoms: Mapping[str, Atom] = field(default_factory=dict)
 
     @property
     def symbols(self) -> frozenset[str]:
@@ -80,10 +96,10 @@ def same_form(a: Form, b: Form) -> bool | None:
     """
     try:
         difference = a - b
+        if not difference.above or not _reduced(difference.above, difference.atoms):
+            return True
     except Refused:
         return None
-    if not difference.above:
-        return True
     if not (a.symbols or b.symbols):
         return False
     first, second = a.value, b.value
@@ -103,14 +119,15 @@ def spelled(above: Terms, below: Terms = ONE) -> str:
     return name
 
 
-def approximated(terms: Terms, atoms: Mapping[str, complex | None]) -> complex | None:
+def approximated(terms: Terms, atoms: Mapping[str, Atom]) -> complex | None:
     """Return the value of a sum in floating point, None of one with a variable."""
     total: complex = 0
     try:
         for monomial, coefficient in terms.items():
             value: complex = float(coefficient)
             for name, power in monomial:
-                base = _constant_value(name) if is_constant(name) else atoms.get(name)
+                known = atoms.get(name, _UNKNOWN).value
+                base = _constant_value(name) if is_constant(name) else known
                 if base is None:
                     return None
                 value *= base ** float(power)
@@ -118,6 +135,27 @@ def approximated(terms: Terms, atoms: Mapping[str, complex | None]) -> complex |
     except (OverflowError, ZeroDivisionError):
         return None
     return total if cmath.isfinite(total) else None
+
+
+def _reduced(terms: Terms, atoms: Mapping[str, Atom]) -> Terms:
+    """Return a multiple of a sum in which no atom stands to the power that is known, or beyond.
+
+    The last atom comes first: those it is made of were met before it.
+    """
+    arithmetic = Arithmetic()
+    for name in [name for name, atom in reversed(atoms.items()) if atom.degree][:_MAX_ATOMS]:
+        powers = [dict(m).get(name, Fraction(0)) for m in terms]
+        if any(power.denominator != 1 for power in powers):
+            raise Refused
+        shifted = arithmetic.times(terms, symbol(name, max(0, -min(powers, default=Fraction(0)))))
+        terms = {}
+        for monomial, coefficient in shifted.items():
+            times, left = divmod(int(dict(monomial).get(name, 0)), atoms[name].degree)
+            rest = tuple(factor for factor in monomial if factor[0] != name)
+            part = arithmetic.times({rest: coefficient}, symbol(name, left))
+            known = arithmetic.power(atoms[name].power, times)
+            terms = added(terms, arithmetic.times(part, known))
+    return terms
 
 
 def _size(form: Form) -> float:

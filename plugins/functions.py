@@ -26,7 +26,7 @@ FUNCTIONS: Final = frozenset(
 )
 """What a formula may apply to an argument."""
 
-ODD: Final = frozenset({"sin", "tan", "cot", "csc", "arcsin", "arctan"})
+ODD: Final = frozenset({"sin", "arcsin", "arctan"})
 """Functions that turn their sign with their argument's."""
 
 

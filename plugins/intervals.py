@@ -10,6 +10,7 @@ from fractions import Fraction
 from math import inf
 from typing import Final
 
+from votebox.plugins.brackets import balanced
 from votebox.plugins.shapes import Shape
 
 __all__ = ["INFINITE", "inequality", "spans"]
@@ -32,7 +33,7 @@ def inequality(text: str, read: Callable[[str], Shape | None]) -> Shape | None:
     `read` reads its bounds.
     """
     parts = [part.strip() for part in _RELATION.split(text)]
-    if len(parts) not in (3, 5):
+    if len(parts) not in (3, 5) or not all(map(balanced, parts)):
         return None
     upward = [
         parts[at][:1] == "<" or parts[at][:2] in ("\\l", "\u2264") for at in range(1, len(parts), 2)

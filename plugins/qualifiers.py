@@ -20,7 +20,7 @@ _PERCENT: Final = re.compile(r"%|\\?percent(?![a-z])")
 _DEGREE: Final = re.compile(r"\\circ|\u00b0|\\degrees?(?![a-zA-Z])|(?<![a-z])degrees?(?![a-z])")
 _CURRENCY: Final = re.compile(r"\\\$|^\$(?=[^$]*+$)|[€£¥]|(?<![a-z])(?:dollars?|euros?)(?![a-z])")
 _WORD: Final = re.compile(
-    r"\\(?:text|mathrm|textrm|textnormal|mbox|hbox)\s*+\{([^{}]*+)\}|(?<=[\d\s}])([a-zA-Z]++)(?=\s*+\.?\s*+$)"
+    r"\\(?:text|mathrm|textrm|textnormal|mbox|hbox)\s*+\{([^{}]*+)\}|(?<=[\d\s}])([a-zA-Z]{2,}+)(?=\s*+\.?\s*+$)"
 )
 _LETTERS: Final = re.compile(r"[a-z]++")
 _SAME: Final = {
