@@ -143,11 +143,13 @@ def _reduced(terms: Terms, atoms: Mapping[str, Atom]) -> Terms:
     The last atom comes first: those it is made of were met before it.
     """
     arithmetic = Arithmetic()
-    for name in [name for name, atom in reversed(atoms.items()) if atom.degree][:_MAX_ATOMS]:
-        powers = [dict(m).get(name, Fraction(0)) for m in terms]
+    known_powers = [name for name, atom in atoms.items() if atom.degree]
+    for name in known_powers[: -_MAX_ATOMS - 1 : -1]:
+        powers: list[Fraction] = [dict(m).get(name, Fraction(0)) for m in terms]
         if any(power.denominator != 1 for power in powers):
             raise Refused
-        shifted = arithmetic.times(terms, symbol(name, max(0, -min(powers, default=Fraction(0)))))
+        lowest = min([Fraction(0), *powers])
+        shifted = arithmetic.times(terms, symbol(name, -lowest))
         terms = {}
         for monomial, coefficient in shifted.items():
             times, left = divmod(int(dict(monomial).get(name, 0)), atoms[name].degree)
