@@ -76,11 +76,13 @@ _MODULUS: Final = re.compile(
 _DEGREE: Final = re.compile(
     r"(?:\^\s*+(?:\\circ(?![a-zA-Z])|\{\s*+\\circ\s*+\})|\\degrees?(?![a-zA-Z]))(?:\s*+[CF]\b)?"
 )
-_PERCENT: Final = re.compile(r"\\?[%¢€£¥](?=\W*+$)|\\?%")
+_PERCENT: Final = re.compile(r"\\?%|\\?[¢€£¥](?=\W{0,20}+$)")
 _BARE_UNIT: Final = re.compile(
-    r"(?<=[\d})\s\x01])(?:square|cubic|sq\.?|units?|per|[cmk]m|[mk]?g|ml|feet|foot|ft|inch(?:es)?"
+    r"(?<=[\d})\s\x01])(?:k?m/(?:s|h)(?:\^\{?2\}?)?+|mph|\\Omega|square|cubic|sq\.?|units?|per|[cmk]m|[mk]?g|ml|feet|foot|ft|inch(?:es)?"
     r"|met(?:er|re)s?|miles?|yards?|degrees?|percent|dollars?|cents?|hours?|minutes?|seconds?"
     r"|days?|weeks?|months?|years?)(?![a-zA-Z])"
+    r"|(?<=[\d}\s])(?:平方(?:厘米|米)|厘米|千米|公里|千克|小时|分钟|[元圆円个個人名种種只本条天岁米克秒度件张块次원개명])"
+    r"(?![\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3])"
 )
 _UNIT_POWER: Final = re.compile(rf"{UNIT}\s*+\^\s*+(?:\{{+\s*+-?\d\s*+\}}+|-?\d)")
 _UNIT_OVER: Final = re.compile(rf"(?<={UNIT})\s*+(?:/|\*|\\cdot(?![a-zA-Z]))\s*+(?={UNIT})")
@@ -220,7 +222,7 @@ def _unwrapped(match: re.Match[str]) -> str:
     letters = _EXPONENT.sub("", content)
     if any(c.isdigit() for c in letters) or UNIT in content:
         return "{" + content + "}"
-    if not content or _LABEL.match(content + "x") or not content.strip("\\$. "):
+    if not content or _LABEL.match(content + "x") or not content.strip("\\$€£¥. "):
         return content
     word = letters.strip(" .,:()$-/")
     if not word or _CHANGING.search(word.lower()):
