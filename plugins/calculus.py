@@ -130,6 +130,8 @@ class Calculus:
     def fractional(self, base: Form, exponent: Fraction) -> Form:
         """Return a fractional power: exact, denested, or of an atom."""
         if not base.above:
+            if exponent < 0:
+                raise Refused
             return number(0)
         try:
             above, below = rooted(base.above, exponent), rooted(base.below, exponent)

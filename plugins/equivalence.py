@@ -19,8 +19,19 @@ __all__ = ["alike"]
 
 _MAX_PAIRS: Final = 400
 _MANY: Final = frozenset({"list", "union", "matrix", "given"})
+_OPPOSED: Final = tuple(
+    frozenset(words.split())
+    for words in (
+        "yes no",
+        "true false",
+        "odd even neither",
+        "rational irrational",
+        "monday tuesday wednesday thursday friday saturday sunday",
+        "january february march april may june july august september october november december",
+    )
+)
 _NUMBER_SET: Final = re.compile(r"\\mathbb ?\{?[A-Z]\}?")
-_NUMERAL: Final = re.compile(r"([0-9A-Z]{1,60})_\{?(\d{1,2})\}?")
+_NUMERAL: Final = re.compile(r"(\d[0-9A-Z]{0,60})_\{?(\d{1,2})\}?")
 _LEAVES: Final = frozenset({"number", "formula"})
 _UNKNOWNS: Final = frozenset("abhpqruvwxyzR")
 
@@ -65,8 +76,15 @@ def _same_kind(a: Shape, b: Shape) -> bool | None:
             return _ordered(a.parts, b.parts)
         case "given":
             return _ordered(a.parts, b.parts) if a.text == b.text else None
-        case _:  # two words, two choices
+        case "choice":
             return False
+        case _:
+            return _words(a.text, b.text)
+
+
+def _words(a: str, b: str) -> bool | None:
+    """Return False for two words of one closed class; others may mean the same."""
+    return False if any(a in known and b in known for known in _OPPOSED) else None
 
 
 def _point(point: Shape, given: Shape) -> bool | None:
@@ -142,13 +160,13 @@ def _formulas(a: str, b: str) -> bool | None:
 
 
 def _is_other(first: Form, second: Form) -> bool:
-    """Return whether forms that differ are different functions of the same unknowns.
+    """Return whether forms that differ are different functions of one unknown.
 
-    Not so with a letter that may be a parameter: x^2 + C and x^2 + 1 + C are one family.
+    Not so with a letter that may be a parameter (x^2 + C and x^2 + 1 + C are one family)
+    or with two unknowns, which a problem may have tied to each other.
     """
-    return first.symbols | second.symbols <= _UNKNOWNS and (
-        first.symbols == second.symbols or not first.symbols or not second.symbols
-    )
+    symbols = first.symbols | second.symbols
+    return len(symbols) == 1 and symbols <= _UNKNOWNS
 
 
 def _special(a: str, b: str) -> tuple[bool | None] | None:
@@ -182,6 +200,8 @@ def _equations(a: str, b: str) -> bool | None:
         return None
     if first.monic() == second.monic():
         return True
+    if not first.symbols | second.symbols <= _UNKNOWNS:
+        return None
     if first.linear and second.linear:
         return False
     # Two that differ by a constant have no solution in common.

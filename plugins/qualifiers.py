@@ -78,7 +78,9 @@ def qualifiers(text: str) -> Qualifiers:
     for unit, pattern in (("%", _PERCENT), ("degree", _DEGREE), ("$", _CURRENCY)):
         if pattern.search(text):
             return Qualifiers(unit, 0)
-    words = " ".join(match[1] or match[2] or "" for match in _WORD.finditer(text))
+    words = " ".join(
+        match[1] or match[2] or "" for match in _WORD.finditer(text.rpartition("=")[2])
+    )
     names = [_singular(word) for word in _LETTERS.findall(words.lower())]
     return Qualifiers(" ".join(name for name in names if name), 0)
 

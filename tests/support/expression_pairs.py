@@ -237,6 +237,7 @@ EQUAL: Pairs = {
         (r"45^\circ", "45"),
         (r"\$5.00", "5"),
         (r"50\%", "50"),
+        (r"\text{Area} = 25\text{ cm}^2", r"25\text{ cm}^2"),
         (r"\frac{1}{2}\text{ hour}", r"0.5\text{ hours}"),
         (r"60^{\circ}", r"60\text{ degrees}"),
         (r"2\sqrt{3}\text{ units}", r"2\sqrt3"),
@@ -307,7 +308,6 @@ DIFFERENT: Pairs = {
         (r"\pi r^2", r"2\pi r"),
         (r"\frac{x}{x+1}", r"\frac{x}{x-1}"),
         ("5", "x+5"),
-        ("ab", "a+b"),
         (r"\frac{1}{x}", "x"),
     ],
     "logarithms and trigonometry": [
@@ -406,6 +406,10 @@ UNDECIDED: Pairs = {
         ("x^2+C", "x^2+1+C"),
         (r"\frac{\pi}{4}+k\pi", r"\frac{5\pi}{4}+k\pi"),
         ("2n+1", "2n-1"),
+        ("ab", "a+b"),
+        ("x^4+y^4", "1-2x^2y^2"),
+        ("y-2x=C", "2x-y=C"),
+        ("C_{13}", "C_{14}"),
         ("c_1e^x", "2c_1e^x"),
     ],
     "form": [
@@ -418,6 +422,10 @@ UNDECIDED: Pairs = {
         ("(x-1)(x+1)=0", "x=1"),
         ("3:4", r"\frac34"),
         (r"\text{odd}", "A"),
+        (r"\text{none}", r"\text{no solution}"),
+        ("DNE", "undefined"),
+        (r"(-8)^{1/3}", "-2"),
+        (r"0^{-1/2}", "0"),
     ],
     "cut or broken": [
         (r"\frac{1}{", "1"),
