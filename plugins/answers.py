@@ -91,10 +91,11 @@ def show(value: Key) -> str:
 def equivalent(a: str, b: str) -> bool | None:
     r"""Return whether two answers are equal as mathematics, None when undecided.
 
-    Two rationals are compared exactly and that is final. Sets, tuples, intervals and
-    matrices are compared by their elements, words and choice letters by their text,
-    constants and polynomials by an exact normal form. Symmetric, pure and bounded; what is
-    left is for the judge (judge.py) to ask.
+    Two rationals are compared exactly and that is final, unless their units differ. Sets,
+    tuples, intervals and matrices are compared by their elements, choice letters and
+    opposites by their text, formulas by exact forms: constants, rational functions, roots,
+    powers, logarithms, sines. Symmetric, pure and bounded; what is left is for the judge
+    (judge.py) to ask.
 
     >>> equivalent("0.5", "\\frac12"), equivalent("2", "3"), equivalent("x", "y")
     (True, False, None)

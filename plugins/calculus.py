@@ -54,6 +54,8 @@ _TURN: Final = ((IMAGINARY, Fraction(1)), ("pi", Fraction(1)))  # of e^{i pi}
 _ARC: Final = frozenset({"arcsin", "arccos", "arctan"})
 _QUOTIENTS: Final = {"sin": "s1", "cos": "c1", "tan": "sc", "cot": "cs", "sec": "1c", "csc": "1s"}
 _PARTS: Final = {"s": "sin", "c": "cos"}
+_LARGE: Final = 100  # a sine of more has lost digits
+_SMALL: Final = 1e-3
 _MAX_FACTORIAL: Final = 3000
 _MAX_BINOMIAL: Final = 1000
 
@@ -209,7 +211,7 @@ class Calculus:
             return self.negative(mirrored) if name in ODD else mirrored
         value = Form(argument.above, argument.below, self.atoms).value
         applied = f"{{{spelled(argument.above, argument.below)}}}"
-        known_value = None if value is None else _finite(_VALUES[name], value)
+        known_value = None if value is None else _applied(_VALUES[name], value)
         if name != "cos":
             return of_symbol(self.atom(f"\\{name}{applied}", Atom(known_value)))
         sine_of = self.function("sin", argument)
@@ -310,8 +312,10 @@ def _on_unit_circle(angle: Fraction) -> Terms:
     return added(real, Arithmetic().times(imaginary, symbol(IMAGINARY)))
 
 
-def _finite(apply: Callable[[complex], complex], value: complex) -> complex | None:
+def _applied(apply: Callable[[complex], complex], value: complex) -> complex | None:
+    """Return a function's value where floating point gives nine digits of it, else None."""
     try:
-        return apply(value)
+        result = apply(value)
     except (ValueError, OverflowError, ZeroDivisionError):
         return None
+    return result if abs(value) <= _LARGE and abs(result) >= _SMALL else None

@@ -1,7 +1,8 @@
-r"""Compare two answers taken apart (expressions.py): equal, different, or undecided.
+r"""Compare two answers taken apart (shapes.py): equal, different, or undecided.
 
-`alike` is exact: True and False are proved by arithmetic on normal forms (algebra.py) or
-by structure, and everything else is None. It is symmetric, pure and bounded.
+`alike` says True and False where exact forms (algebra.py) or structure prove it, and
+None for all else: what a domain, a base, a parameter or a constraint of the problem may
+decide. It is symmetric, pure and bounded.
 """
 
 import re

@@ -28,6 +28,7 @@ __all__ = ["Atom", "Form", "approximated", "same_form", "spelled"]
 
 _MAX_NAME: Final = 300
 _MARGIN: Final = 1e-6
+_CANCELLED: Final = 1e-3
 _MAX_ATOMS: Final = 8
 
 
@@ -91,8 +92,8 @@ class Form:
 def same_form(a: Form, b: Form) -> bool | None:
     """Return whether two expressions are equal, None where that is not proved.
 
-    Two constants that hold atoms are different if their values are: the margin is a
-    million times what floating point may err by.
+    Two constants that hold atoms are different if their values are: the margin is more
+    than a thousand times what floating point may err by.
     """
     try:
         difference = a - b
@@ -105,8 +106,7 @@ def same_form(a: Form, b: Form) -> bool | None:
     first, second = a.value, b.value
     if first is None or second is None:
         return None
-    size = 1 + max(_size(form) for form in (a, b))
-    return False if abs(first - second) > _MARGIN * size else None
+    return False if abs(first - second) > _MARGIN * max(abs(first), abs(second)) else None
 
 
 def spelled(above: Terms, below: Terms = ONE) -> str:
@@ -120,8 +120,11 @@ def spelled(above: Terms, below: Terms = ONE) -> str:
 
 
 def approximated(terms: Terms, atoms: Mapping[str, Atom]) -> complex | None:
-    """Return the value of a sum in floating point, None of one with a variable."""
-    total: complex = 0
+    """Return the value of a sum in floating point, to nine digits or more.
+
+    None of one with a variable, or whose terms cancel, or are too large for that.
+    """
+    values: list[complex] = []
     try:
         for monomial, coefficient in terms.items():
             value: complex = float(coefficient)
@@ -131,10 +134,12 @@ def approximated(terms: Terms, atoms: Mapping[str, Atom]) -> complex | None:
                 if base is None:
                     return None
                 value *= base ** float(power)
-            total += value
+            values.append(value)
+        total = sum(values)
+        exact = cmath.isfinite(total) and abs(total) >= _CANCELLED * sum(map(abs, values))
     except (OverflowError, ZeroDivisionError):
         return None
-    return total if cmath.isfinite(total) else None
+    return total if exact else None
 
 
 def _reduced(terms: Terms, atoms: Mapping[str, Atom]) -> Terms:
@@ -158,17 +163,6 @@ def _reduced(terms: Terms, atoms: Mapping[str, Atom]) -> Terms:
             known = arithmetic.power(atoms[name].power, times)
             terms = added(terms, arithmetic.times(part, known))
     return terms
-
-
-def _size(form: Form) -> float:
-    """Return a bound of the terms a value is summed from."""
-    sizes = [
-        abs(approximated({m: c}, form.atoms) or 0)
-        for terms in (form.above, form.below)
-        for m, c in terms.items()
-    ]
-    below = abs(approximated(form.below, form.atoms) or 1)
-    return sum(sizes) / min(below, 1) if below > _MARGIN else math.inf
 
 
 def _constant_value(name: str) -> complex:
