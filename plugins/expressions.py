@@ -42,7 +42,7 @@ _MATRIX: Final = re.compile(
 )
 _NAME: Final = re.compile(r"[a-zA-Z](?:_(?:\w|\{\w{1,3}\}))?|\\(?:theta|alpha|beta|lambda)")
 _NAMED: Final = re.compile(
-    rf"({_NAME.pattern}|[a-zA-Z]\([a-zA-Z]\)|\([a-zA-Z](?:[,;][a-zA-Z])*+\))=(?=[^=])"
+    rf"({_NAME.pattern}|[a-zA-Z](?:\^\{{-1\}}|')?\([a-zA-Z]\)|\([a-zA-Z](?:[,;][a-zA-Z])*+\))=(?=[^=])"
 )
 _IN: Final = re.compile(rf"({_NAME.pattern})\\in(?![a-zA-Z])")
 _RUN: Final = re.compile(r"(?<![\\a-zA-Z])[A-Z]{2}")
@@ -155,7 +155,8 @@ def _several(listed: list[str], depth: int) -> Shape | None:
         return leaf(", ".join(listed))
     given = dict(part.split("=", 1) for part in sorted(listed) if _NAMED.match(part))
     if len(given) < len(listed) or any("=" in value for value in given.values()):
-        return _set(listed, depth)
+        shape = _set(listed, depth)  # 1/2 or 0.5 is one value said twice
+        return shape.parts[0] if shape and len(shape.parts) == 1 else shape
     shapes = [_structure(value, depth + 1) for value in given.values()]
     kept = tuple(shape for shape in shapes if shape is not None)
     return Shape("given", kept, " ".join(given)) if len(kept) == len(listed) else None
