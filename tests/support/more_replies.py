@@ -207,6 +207,11 @@ FINISHED: Cases = {
     "checks, corrections and talk behind the answer": [
         ("The answer is 42.\n\nCheck: 6 \u00d7 7 = 42.", "42"),
         ("**Answer:** 30\n\nCheck: 10 + 20 = 30 \u2713", "30"),
+        # Four added after the first measurement; one of them was read as 84.
+        ("Answer: 42\nCheck: 42/6 = 7", "42"),
+        ("</think>\n\nx = 42\n\nCheck: 2(42) = 84", "42"),
+        ("</think>\n\nx = 42\n\n**Check:**\n\n2(42) = 84", None),
+        ("<think>a</think>\nThe total is 42.\n\nCheck: 40+2 = 42.", "42"),
         ("Answer: 16\n\nVerification: $16 = 4^2$, and $4 = 2^2$.", "16"),
         ("The answer is 5. Wait, I made a mistake: the answer is 6.", "6"),
         ("\\boxed{5}\n\nCorrection: the second case adds 1, so \\boxed{6}.", "6"),
