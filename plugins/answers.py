@@ -23,6 +23,7 @@ __all__ = ["Key", "Policy", "canonical", "equivalent", "key", "show"]
 _INTEGER: Final = re.compile(r"-?[0-9]{1,30}")
 _RELATION: Final = re.compile(r"(=|\\(?:equiv|approx|implies|Rightarrow)(?![a-zA-Z]))")
 _TWO_SIDES: Final = re.compile(r"\s*+-?[\d.,/]++\s++[a-zA-Z]\w*+\s*+")  # of x = 5 y = 6
+_DIGIT: Final = re.compile(r"\d")
 _BRACKETED: Final = re.compile(r"\([^()]*+\)")
 
 
@@ -144,7 +145,7 @@ def _related(text: str, *, modular: bool) -> Fraction | None:
     for part, relation in zip(parts[:-1:2], parts[1::2], strict=True):
         if "," in _BRACKETED.sub("", part) or _TWO_SIDES.fullmatch(part):
             return None
-        value = evaluate(quantity(part)) if part.strip() else None
+        value = evaluate(quantity(part)) if _DIGIT.search(part) else None
         if value is None or last is None or value == last:
             continue
         if relation == "\\approx":
