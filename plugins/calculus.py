@@ -7,7 +7,7 @@ that 2 sin x is twice sin x and a root of 1 + x^2 is one of x^2 + 1.
 import cmath
 from collections.abc import Callable
 from fractions import Fraction
-from math import comb, factorial, isqrt
+from math import comb, factorial
 from typing import Final
 
 from votebox.plugins.forms import Atom, Form, approximated, spelled
@@ -17,6 +17,7 @@ from votebox.plugins.functions import (
     arctangent,
     degrees,
     logarithm,
+    on_unit_circle,
     sine,
     turned,
 )
@@ -31,6 +32,7 @@ from votebox.plugins.terms import (
     added,
     constant,
     content,
+    denested,
     factored,
     rational,
     rooted,
@@ -141,7 +143,7 @@ class Calculus:
         except Refused:
             if exponent.denominator > 12:
                 raise
-        nested = _denested(base.above) if base.below == ONE and exponent == HALF else None
+        nested = denested(base.above) if base.below == ONE and exponent == HALF else None
         if nested is not None:
             return Form(nested, ONE)
         return self.rooted_atom(base, exponent)
@@ -185,7 +187,7 @@ class Calculus:
                 return constant(-1 if power % 2 else 1)
             return self.arithmetic.times(ONE, symbol(name, power))
         if name == "e" and monomial == _TURN:
-            return _on_unit_circle(power * 180)
+            return on_unit_circle(power * 180)
         ((first, degree), *rest) = monomial
         if name == "e" and not rest and degree == 1 and first.startswith("ln "):
             return self.arithmetic.times(ONE, symbol(first[3:], power))
@@ -280,36 +282,6 @@ def _factors(base: Terms) -> list[tuple[str, Fraction]]:
         for prime, count in factored(number).items()
     ]
     return [*signs, *primes, *monomial]
-
-
-def _denested(radicand: Terms) -> Terms | None:
-    """Return the root of a + b as a sum of two roots, where b is a root and both exist.
-
-    With d the root of a^2 - b^2, the root is that of (a + d)/2 plus or minus that of
-    (a - d)/2 (Euclid, Elements X, 54).
-    """
-    primes = all(name.isdecimal() for m in radicand for name, _ in m)
-    if len(radicand) != 2 or () not in radicand or not primes:
-        return None
-    a = radicand[()]
-    ((monomial, coefficient),) = [(m, c) for m, c in radicand.items() if m]
-    squared = Arithmetic().power({monomial: coefficient}, 2)
-    if a <= 0 or not set(squared) <= {()}:
-        return None
-    inner = a * a - squared[()]
-    d = Fraction(isqrt(max(inner.numerator, 0)), isqrt(inner.denominator))
-    if d * d != inner:
-        return None
-    first, second = (rooted(constant((a + s * d) / 2), HALF) for s in (1, -1))
-    return added(first, second if coefficient > 0 else scaled(second, -1))
-
-
-def _on_unit_circle(angle: Fraction) -> Terms:
-    """Return e to the power of i times an angle in degrees."""
-    real, imaginary = sine(angle + 90), sine(angle)
-    if real is None or imaginary is None:
-        raise Refused
-    return added(real, Arithmetic().times(imaginary, symbol(IMAGINARY)))
 
 
 def _applied(apply: Callable[[complex], complex], value: complex) -> complex | None:

@@ -10,7 +10,10 @@ from typing import Final
 
 from votebox.plugins.terms import (
     HALF,
+    IMAGINARY,
     ONE,
+    Arithmetic,
+    Refused,
     Terms,
     added,
     constant,
@@ -19,7 +22,17 @@ from votebox.plugins.terms import (
     symbol,
 )
 
-__all__ = ["FUNCTIONS", "ODD", "arcsine", "arctangent", "degrees", "logarithm", "sine", "turned"]
+__all__ = [
+    "FUNCTIONS",
+    "ODD",
+    "arcsine",
+    "arctangent",
+    "degrees",
+    "logarithm",
+    "on_unit_circle",
+    "sine",
+    "turned",
+]
 
 FUNCTIONS: Final = frozenset(
     {"sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "ln", "log", "exp"}
@@ -76,6 +89,14 @@ def sine(angle: Fraction) -> Terms | None:
         return None if value is None else scaled(value, -1)
     angle = min(angle, 180 - angle)
     return _SINES.get(int(angle)) if angle.denominator == 1 else None
+
+
+def on_unit_circle(angle: Fraction) -> Terms:
+    """Return e to the power of i times an angle in degrees."""
+    real, imaginary = sine(angle + 90), sine(angle)
+    if real is None or imaginary is None:
+        raise Refused
+    return added(real, Arithmetic().times(imaginary, symbol(IMAGINARY)))
 
 
 def arcsine(value: Terms) -> Fraction | None:

@@ -25,6 +25,7 @@ __all__ = [
     "added",
     "constant",
     "content",
+    "denested",
     "factored",
     "is_constant",
     "rational",
@@ -170,6 +171,28 @@ def rooted(base: Terms, exponent: Fraction) -> Terms:
         for prime, count in factored(number).items():
             powers[str(prime)] = powers.get(str(prime), Fraction(0)) + sign * count * exponent
     return _checked(dict([_collected(powers, Fraction(1))]))
+
+
+def denested(radicand: Terms) -> Terms | None:
+    """Return the root of a + b as a sum of two roots, where b is a root and both exist.
+
+    With d the root of a^2 - b^2, the root is that of (a + d)/2 plus or minus that of
+    (a - d)/2 (Euclid, Elements X, 54).
+    """
+    primes = all(name.isdecimal() for m in radicand for name, _ in m)
+    if len(radicand) != 2 or () not in radicand or not primes:
+        return None
+    a = radicand[()]
+    ((monomial, coefficient),) = [(m, c) for m, c in radicand.items() if m]
+    squared = Arithmetic().power({monomial: coefficient}, 2)
+    if a <= 0 or not set(squared) <= {()}:
+        return None
+    inner = a * a - squared[()]
+    d = Fraction(isqrt(max(inner.numerator, 0)), isqrt(inner.denominator))
+    if d * d != inner:
+        return None
+    first, second = (rooted(constant((a + s * d) / 2), HALF) for s in (1, -1))
+    return added(first, second if coefficient > 0 else scaled(second, -1))
 
 
 def factored(number: int) -> dict[int, int]:
