@@ -13,14 +13,17 @@ from typing import Any, Final, Protocol
 
 from votebox.plugins.arithmetic import evaluate
 from votebox.plugins.equivalence import alike
-from votebox.plugins.expressions import Shape, equation, expression, read
+from votebox.plugins.expressions import equation, expression, named, read
 from votebox.plugins.notation import MAX_CHARS, clean, quantity
+from votebox.plugins.qualifiers import QUALIFIED, qualified, qualifiers
+from votebox.plugins.shapes import Shape
 
 __all__ = ["Key", "Policy", "canonical", "equivalent", "key", "show"]
 
 _INTEGER: Final = re.compile(r"-?[0-9]{1,30}")
 _RELATION: Final = re.compile(r"(=|\\(?:equiv|approx|implies|Rightarrow)(?![a-zA-Z]))")
 _TWO_SIDES: Final = re.compile(r"\s*+-?[\d.,/]++\s++[a-zA-Z]\w*+\s*+")  # of x = 5 y = 6
+_DIGIT: Final = re.compile(r"\d")
 _BRACKETED: Final = re.compile(r"\([^()]*+\)")
 
 
@@ -72,7 +75,10 @@ def key(text: str, policy: Policy) -> Key | None:
     value: Key | None
     if getattr(policy, "expressions", False):
         value = _number(text)
-        value = expression(text) if value is None else value
+        written = expression(text) if value is None else None
+        if written is not None:
+            value = _number(written)
+            value = written if value is None else value
     else:
         value = canonical(text)
     return None if value is None else policy.admit(value)
@@ -86,10 +92,11 @@ def show(value: Key) -> str:
 def equivalent(a: str, b: str) -> bool | None:
     r"""Return whether two answers are equal as mathematics, None when undecided.
 
-    Two rationals are compared exactly and that is final. Sets, tuples, intervals and
-    matrices are compared by their elements, words and choice letters by their text,
-    constants and polynomials by an exact normal form. Symmetric, pure and bounded; what is
-    left is for the judge (judge.py) to ask.
+    Two rationals are compared exactly and that is final, unless their units differ. Sets,
+    tuples, intervals and matrices are compared by their elements, choice letters and
+    opposites by their text, formulas by exact forms: constants, rational functions, roots,
+    powers, logarithms, sines. Symmetric, pure and bounded; what is left is for the judge
+    (judge.py) to ask.
 
     >>> equivalent("0.5", "\\frac12"), equivalent("2", "3"), equivalent("x", "y")
     (True, False, None)
@@ -97,7 +104,14 @@ def equivalent(a: str, b: str) -> bool | None:
     (True, False)
     """
     first, second = _shape(a), _shape(b)
-    return None if first is None or second is None else alike(first, second)
+    if first is None or second is None:
+        return None
+    same = alike(first, second)
+    if same is None or not {first.kind, second.kind} <= QUALIFIED:
+        return same
+    return qualified(
+        same=same, first=(first.value, qualifiers(a)), second=(second.value, qualifiers(b))
+    )
 
 
 def _number(text: str) -> Fraction | None:
@@ -107,7 +121,9 @@ def _number(text: str) -> Fraction | None:
 
 def _shape(text: str) -> Shape | None:
     value = _number(text)
-    return read(text) if value is None else Shape("number", text=str(value), value=value)
+    if value is None:
+        return read(text)
+    return Shape("number", text=str(value), value=value, name=named(text))
 
 
 @lru_cache(maxsize=4096)  # a vote reads every answer again whenever a chain ends
@@ -129,7 +145,7 @@ def _related(text: str, *, modular: bool) -> Fraction | None:
     for part, relation in zip(parts[:-1:2], parts[1::2], strict=True):
         if "," in _BRACKETED.sub("", part) or _TWO_SIDES.fullmatch(part):
             return None
-        value = evaluate(quantity(part)) if part.strip() else None
+        value = evaluate(quantity(part)) if _DIGIT.search(part) else None
         if value is None or last is None or value == last:
             continue
         if relation == "\\approx":

@@ -22,13 +22,11 @@ UNIT: Final = "\x01"
 _LIMIT: Final = 10**MAX_DIGITS
 _MAX_EXPONENT: Final = 400
 _MAX_NESTING: Final = 32
-_BLANKS: Final = re.compile(r"\s*+")
 _NUMBER: Final = re.compile(
     r"[1-9]\d{0,2}(?:,\d{3})++(?:\.\d++)?(?![\d,])"  # 1,234,567.5
     r"|[1-9]\d{0,2}(?: \d{3})++(?:\.\d++)?(?!\d| \d)"  # 1 234 567
     r"|(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d{1,4}(?!\d))?"
 )
-_SIGN: Final = re.compile(r"[+-]")
 _TIMES: Final = re.compile(r"\*(?!\*)|\\times(?![a-zA-Z])|\\cdot(?![a-zA-Z])|\\ast(?![a-zA-Z])")
 _OVER: Final = re.compile(r"/|\\div(?![a-zA-Z])")
 _POWER: Final = re.compile(r"\^|\*\*")
@@ -65,8 +63,7 @@ class _Parser:
 
     def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         """Skip blanks and consume `pattern` if it stands here."""
-        blanks = _BLANKS.match(self.text, self.at)
-        self.at = blanks.end() if blanks else self.at
+        self.peek()
         match = pattern.match(self.text, self.at)
         if match:
             self.at = match.end()
@@ -74,8 +71,11 @@ class _Parser:
 
     def peek(self) -> str:
         """Skip blanks and return the next character, "" at the end."""
-        self.take(_BLANKS)
-        return self.text[self.at : self.at + 1]
+        char = self.text[self.at : self.at + 1]
+        while char.isspace():
+            self.at += 1
+            char = self.text[self.at : self.at + 1]
+        return char
 
     def end(self) -> None:
         """Require the end, behind at most some units."""
@@ -87,9 +87,10 @@ class _Parser:
     def sum(self) -> Fraction:
         """Read terms joined by + and -."""
         value = self.product()
-        while sign := self.take(_SIGN):
+        while (sign := self.peek()) and sign in "+-":
+            self.at += 1
             term = self.product()
-            value = _bounded(value + term if sign[0] == "+" else value - term)
+            value = _bounded(value + term if sign == "+" else value - term)
         return value
 
     def product(self) -> Fraction:
@@ -97,12 +98,15 @@ class _Parser:
         value = self.factor()
         divided = False
         while True:
+            mark = self.peek()
+            if not mark or mark not in "*/\\(":
+                return value
             if self.take(_TIMES):
                 value = _bounded(value * self.factor())
             elif self.take(_OVER):
                 value = _bounded(value / self.factor())
                 divided = True
-            elif self.peek() == "(" or _MACRO.match(self.text, self.at):
+            elif mark == "(" or _MACRO.match(self.text, self.at):
                 if divided:  # 6/2(3) means 9 to some and 1 to others
                     raise _Refused
                 value = _bounded(value * self.power())
@@ -111,16 +115,22 @@ class _Parser:
 
     def factor(self) -> Fraction:
         """Read a signed power; a sign binds weaker than the power."""
-        sign = self.take(_SIGN)
+        sign = self.peek()
+        if sign not in ("+", "-"):
+            return self.power()
+        self.at += 1
         value = self.power()
-        return -value if sign and sign[0] == "-" else value
+        return -value if sign == "-" else value
 
     def power(self) -> Fraction:
         """Read an atom with its factorial and its exponent."""
         value = self.atom()
-        if self.peek() == "!":  # a second one is refused: 3!! is 3 to some and 720 to others
+        mark = self.peek()
+        if mark == "!":  # a second one is refused: 3!! is 3 to some and 720 to others
             self.at += 1
             value = _factorial(value)
+        elif mark not in ("^", "*"):
+            return value
         if not self.take(_POWER):
             return value
         exponent = self.nested(self.factor)
@@ -133,7 +143,7 @@ class _Parser:
         opening = self.peek()
         if opening in _CLOSING:
             return self.group(opening)
-        if macro := self.take(_MACRO):
+        if opening == "\\" and (macro := self.take(_MACRO)):
             return self.macro(macro[1])
         number = self.take(_NUMBER)
         if not number:
@@ -199,6 +209,8 @@ def _bounded(value: Fraction) -> Fraction:
 
 def _number(text: str) -> Fraction:
     """Return the exact value of a number token, decimals and exponents included."""
+    if text.isdecimal() and len(text) <= MAX_DIGITS:
+        return Fraction(int(text))
     mantissa, _, exponent = text.lower().replace(",", "").replace(" ", "").partition("e")
     digits = len(mantissa.strip("0."))
     if digits > MAX_DIGITS + 1 or abs(int(exponent or 0)) > 2 * MAX_DIGITS:

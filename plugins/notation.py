@@ -33,6 +33,10 @@ _SIGNS: Final = {
     "\u00b0": "^\\circ ",
     "\u3002": ".",
     "\u221a": "\\sqrt ",
+    "\u211d": "\\mathbb{R}",
+    "\u2124": "\\mathbb{Z}",
+    "\u2115": "\\mathbb{N}",
+    "\u211a": "\\mathbb{Q}",
 }
 _POWERS: Final = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
 _RAISED: Final = re.compile(f"[{''.join(_POWERS)}]+")
@@ -56,6 +60,7 @@ _WRAPPER: Final = re.compile(
     r"|boxed|fbox|hbox|underline|emph|pmb|bold)\s*+\{((?:[^{}]|\{[^{}]*+\})*+)\}"
 )
 _OUTER: Final = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("`", "`"))
+_OPENINGS: Final = frozenset(opening[0] for opening, _ in _OUTER)
 _ANSWER: Final = re.compile(
     r"(?<![a-zA-Z\\])(?:the\s++)?(?:(?:final|correct)\s++)?answer(?:\s++is)?\s*+[:=]?+\s*+",
     re.IGNORECASE,
@@ -72,11 +77,13 @@ _MODULUS: Final = re.compile(
 _DEGREE: Final = re.compile(
     r"(?:\^\s*+(?:\\circ(?![a-zA-Z])|\{\s*+\\circ\s*+\})|\\degrees?(?![a-zA-Z]))(?:\s*+[CF]\b)?"
 )
-_PERCENT: Final = re.compile(r"\\?[%¢€£¥](?=\W*+$)|\\?%")
+_PERCENT: Final = re.compile(r"\\?%|\\?[¢€£¥](?=\W{0,20}+$)")
 _BARE_UNIT: Final = re.compile(
-    r"(?<=[\d})\s\x01])(?:square|cubic|sq\.?|units?|per|[cmk]m|[mk]?g|ml|feet|foot|ft|inch(?:es)?"
+    r"(?<=[\d})\s\x01])(?:k?m/(?:s|h)(?:\^\{?2\}?)?+|mph|\\Omega|square|cubic|sq\.?|units?|per|[cmk]m|[mk]?g|ml|feet|foot|ft|inch(?:es)?"
     r"|met(?:er|re)s?|miles?|yards?|degrees?|percent|dollars?|cents?|hours?|minutes?|seconds?"
     r"|days?|weeks?|months?|years?)(?![a-zA-Z])"
+    r"|(?<=[\d}\s])(?:平方(?:厘米|米)|厘米|千米|公里|千克|小时|分钟|[元圆円个個人名种種只本条天岁米克秒度件张块次원개명])"
+    r"(?![\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3])"
 )
 _UNIT_POWER: Final = re.compile(rf"{UNIT}\s*+\^\s*+(?:\{{+\s*+-?\d\s*+\}}+|-?\d)")
 _UNIT_OVER: Final = re.compile(rf"(?<={UNIT})\s*+(?:/|\*|\\cdot(?![a-zA-Z]))\s*+(?={UNIT})")
@@ -118,16 +125,19 @@ def clean(text: str) -> str | None:
     text = _stripped(_spaced(folded))
     if "answer" in text.lower():
         text = _stripped(_ANSWER.sub("", text, count=1))
-    text = _MODULUS.sub("", text)
+    if "mod" in text:
+        text = _MODULUS.sub("", text)
     text = _ORDINAL.sub(UNIT, _IN_WORDS.sub("", text))
     for _ in range(8):
         text, found = _WRAPPER.subn(_unwrapped, text)
         if not found:
             break
     text = _PERCENT.sub(UNIT, _DEGREE.sub(UNIT, text))
-    text = _UNIT_POWER.sub(UNIT, _BARE_UNIT.sub(UNIT, text))
-    text = _UNIT_OVER.sub("", text)
-    text = _CHOOSE.sub(r"{\\binom{\1}{\2}}", _REPEATING.sub(_repeating, text))
+    text = _BARE_UNIT.sub(UNIT, text)
+    if UNIT in text:
+        text = _UNIT_OVER.sub("", _UNIT_POWER.sub(UNIT, text))
+    if "choose" in text or "bar" in text or "overline" in text:
+        text = _CHOOSE.sub(r"{\\binom{\1}{\2}}", _REPEATING.sub(_repeating, text))
     return None if _refused(text) else text
 
 
@@ -188,7 +198,9 @@ def _is_merged(char: str) -> bool:
 
 def _spaced(text: str) -> str:
     """Bring spacing, style and doubled backslashes to one form."""
-    text = _SIGN_GROUP.sub(r"\1", _BREAK.sub("", _DOUBLED.sub(r"\\", text)))
+    if "\\\\" in text:
+        text = _BREAK.sub("", _DOUBLED.sub(r"\\", text))
+    text = _SIGN_GROUP.sub(r"\1", text)
     text = text.replace("{,}", ",").replace("\\!", "")
     return _STYLE.sub("", _GAP.sub("  ", _SPACING.sub(" ", text)))
 
@@ -196,17 +208,19 @@ def _spaced(text: str) -> str:
 def _stripped(text: str) -> str:
     """Take off blanks, delimiters and a final full stop, a few layers deep."""
     for _ in range(4):
-        text = text.strip()
+        before, text = text, text.strip()
         if text.endswith((".", ",")) and text[-2:-1] != ".":
             text = text[:-1].rstrip()
-        for opening, closing in _OUTER:
+        for opening, closing in _OUTER if text[:1] in _OPENINGS else ():
             inner = text[len(opening) : -len(closing)]
             whole = len(text) > len(opening) + len(closing)
             if whole and text.startswith(opening) and text.endswith(closing):
                 text = text if opening[-1] in inner and opening != "**" else inner
-        wrapped = _WRAPPER.fullmatch(text)
+        wrapped = _WRAPPER.fullmatch(text) if text[:1] == "\\" else None
         if wrapped and any(c.isdigit() for c in wrapped[2]):
             text = wrapped[2]
+        if text == before:
+            return text
     return text.strip()
 
 
@@ -216,7 +230,7 @@ def _unwrapped(match: re.Match[str]) -> str:
     letters = _EXPONENT.sub("", content)
     if any(c.isdigit() for c in letters) or UNIT in content:
         return "{" + content + "}"
-    if not content or _LABEL.match(content + "x") or not content.strip("\\$. "):
+    if not content or _LABEL.match(content + "x") or not content.strip("\\$€£¥. "):
         return content
     word = letters.strip(" .,:()$-/")
     if not word or _CHANGING.search(word.lower()):

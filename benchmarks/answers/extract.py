@@ -14,8 +14,13 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 
-from votebox.plugins.answers import canonical
+from votebox.plugins import Candidate, Evidence
+from votebox.plugins.answers import Policy, canonical
 from votebox.plugins.builtin.answer import answer
+from votebox.plugins.builtin.policies import Expr, Rational
+from votebox.plugins.builtin.votes import VoteOptions, majority
+
+CLASSES = 20
 
 type Reply = tuple[str, Fraction]
 
@@ -79,8 +84,24 @@ def measure(make: Callable[[int], Reply], count: int, rounds: int) -> list[float
     return rates
 
 
+def vote(policy: Policy, answers: list[str], rounds: int) -> list[float]:
+    """Return the milliseconds of each round of a vote over `answers`, a chain each."""
+    candidates = [
+        Candidate(text, "boxed", chain, Evidence(text, (0, len(text)), complete=True))
+        for chain, text in enumerate(answers)
+    ]
+    times = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        tally = majority(candidates, policy, VoteOptions())
+        times.append((time.perf_counter() - started) * 1000)
+        if len(tally.classes) != CLASSES:
+            raise ValueError(f"{len(tally.classes)} classes, not {CLASSES}")
+    return times
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
@@ -93,6 +114,15 @@ def main() -> None:
     ):
         rates = measure(make, count, rounds)
         print(f"{name:<24}{max(rates):>10,.0f}{statistics.median(rates):>12,.0f}")
+    print(f"\n{'vote over 1,000':<24}{'best ms':>10}{'median ms':>12}")
+    for name, policy, form in (
+        ("integers", Rational(), "{}"),
+        ("fractions", Rational(), "\\frac{{{}}}{{7}}"),
+        ("expressions", Expr(), "{}\\sqrt{{2}}"),
+    ):
+        answers = [form.format(n % CLASSES + 1) for n in range(1000)]
+        times = vote(policy, answers, rounds)
+        print(f"{name:<24}{min(times):>10.2f}{statistics.median(times):>12.2f}")
 
 
 if __name__ == "__main__":

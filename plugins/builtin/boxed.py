@@ -30,7 +30,13 @@ _GROWING: Final = re.compile(r"[\d)}]\s*+(?:[-+*/^!]|\\(?:times|cdot|div)(?![a-z
 _NEAR: Final = 2000
 """Characters before the last box in which a box around it may begin."""
 
-type Span = tuple[int, int]
+# A sign before a box is part of its answer; one that follows a value, or begins a list
+# item, is none.
+_NEGATED: Final = re.compile(r"(?:^|[$=(:\[|]|(?<![\d)}\]])\s)[-\u2212]$|[$=(]\s?+[-\u2212]\s$")
+_SUM: Final = re.compile(r"[-+=,;]|\\pm")
+
+type Box = tuple[int, int, int]
+"""Where a box begins, and where its content begins and ends."""
 
 
 def boxed(text: str, finish_reason: str | None, options: None = None) -> list[Reading]:
@@ -65,8 +71,8 @@ def _last_of(text: str, start: int) -> Reading | None:
         return None
     whole, cut = _boxes(text, opening.start())
     letter: Reading | None = None
-    for first, last in reversed(whole):
-        reading = Reading(text[first:last].strip(), (first, last))
+    for begin, first, last in reversed(whole):
+        reading = Reading(_signed(text, begin, text[first:last].strip()), (first, last))
         if letter is not None:
             if canonical(reading.value) is not None:
                 return reading
@@ -74,10 +80,17 @@ def _last_of(text: str, start: int) -> Reading | None:
             letter = reading
         elif not _PLACEHOLDER.fullmatch(reading.value):
             return reading
-    return letter or (None if cut is None else _cut_off(text, cut))
+    return letter or (None if cut is None else _cut_off(text, *cut))
 
 
-def _cut_off(text: str, start: int) -> Reading | None:
+def _signed(text: str, begin: int, content: str) -> str:
+    r"""Return what a box holds, negated where a minus stands before it: -\boxed{7}."""
+    if not content or not _NEGATED.search(text[max(0, begin - 4) : begin]):
+        return content
+    return f"-({content})" if _SUM.search(content) else f"-{content}"
+
+
+def _cut_off(text: str, begin: int, start: int) -> Reading | None:
     """Return the integer a box from `start` on holds so far, None when it may yet change."""
     rest = text[start:].rstrip("$ \n")
     number = canonical(rest)
@@ -85,7 +98,8 @@ def _cut_off(text: str, start: int) -> Reading | None:
         return None
     if rest.endswith((".", ",")) or _GROWING.search(rest):
         return None
-    return Reading(rest.strip(), (start, start + len(rest)), complete=False)
+    value = _signed(text, begin, rest.strip())
+    return Reading(value, (start, start + len(rest)), complete=False)
 
 
 def _without_code(text: str, start: int) -> str:
@@ -104,27 +118,27 @@ def _without_code(text: str, start: int) -> str:
     return "".join([*parts, text[at:]])
 
 
-def _boxes(text: str, start: int) -> tuple[list[Span], int | None]:
-    """Return the content spans of boxes as they close, and where the last open one begins.
+def _boxes(text: str, start: int) -> tuple[list[Box], tuple[int, int] | None]:
+    """Return the boxes as they close, and where the last open one and its content begin.
 
     One pass with a stack of open braces; escaped characters are skipped.
     """
-    whole: list[Span] = []
-    opened: list[int] = []  # where a box's content begins, -1 for any other brace
+    whole: list[Box] = []
+    opened: list[tuple[int, int]] = []  # of a box and its content; -1 for any other brace
     for token in _TOKEN.finditer(text, start):
         if token["box"]:
             bare = None if token["open"] else _BARE.match(text, token.end())
             if token["open"]:
-                opened.append(token.end())
+                opened.append((token.start(), token.end()))
             elif bare:
-                whole.append(bare.span())
+                whole.append((token.start(), *bare.span()))
         elif token[0] == "{":
-            opened.append(-1)
+            opened.append((-1, -1))
         elif token[0] == "}" and opened:
-            first = opened.pop()
-            if first >= 0:
-                whole.append((first, token.start()))
-    return whole, next((first for first in reversed(opened) if first >= 0), None)
+            begin, first = opened.pop()
+            if begin >= 0:
+                whole.append((begin, first, token.start()))
+    return whole, next((box for box in reversed(opened) if box[0] >= 0), None)
 
 
 @hookimpl

@@ -7,6 +7,7 @@ may be: Python's own are sure, "" must look like code, and `BARE` very much so.
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -39,6 +40,7 @@ _ARGUMENT: Final = re.compile(
 _INDENTED: Final = re.compile(r"(?:(?: {4}|\t)[^\n]*+(?:\n|\Z)(?:[ \t]*+\n)*+)++")
 _FIRST: Final = re.compile(r"^(?:import \w|from [\w.]++ import |def \w++\()", re.MULTILINE)
 _MOST: Final = 32
+"""Blocks of one kind that are looked at, from the end of the text."""
 
 
 def fenced(text: str) -> list[Fence]:
@@ -72,8 +74,8 @@ def _labelled(text: str, fence: Fence) -> bool:
 
 def called(text: str) -> list[Fence]:
     """Return the code in tags, behind special tokens, and in the arguments of tool calls."""
-    found = [_unwrapped(block) for block in (*_tagged(text), *_arguments(text))]
-    return sorted(found, key=lambda block: block.span)
+    found = [*deque(_tagged(text), _MOST), *_arguments(text)]
+    return sorted(map(_unwrapped, found), key=lambda block: block.span)
 
 
 def _unwrapped(block: Fence) -> Fence:
@@ -99,7 +101,7 @@ def _tagged(text: str) -> Iterator[Fence]:
 def _arguments(text: str) -> Iterator[Fence]:
     """Yield the string arguments of JSON that hold code; arguments may be JSON in a string."""
     tag = "python" if '"name"' in text or "<tool_call" in text else ""
-    for argument in _ARGUMENT.finditer(text):
+    for argument in deque(_ARGUMENT.finditer(text), _MOST):
         value = _decoded(argument["value"])
         sure = argument["key"] not in ("arguments", "parameters")
         inner = None if sure else _ARGUMENT.search(value)
@@ -126,7 +128,7 @@ def unfenced(text: str) -> Iterator[list[Fence]]:
     The text between fences is all the text where there is no fence.
     """
     yield _between(text)
-    indented = list(_INDENTED.finditer(text))[-_MOST:]
+    indented = deque(_INDENTED.finditer(text), _MOST)
     yield [
         _bare(text, *block.span(), closed=True)
         for block in indented

@@ -11,6 +11,7 @@ string of Python ends none.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 _FENCE: Final = re.compile(
@@ -34,6 +35,8 @@ _QUOTED: Final = {
     '"""': re.compile(r'(?:[^"\\]++|\\.|"(?!""))*+"""', re.DOTALL),
     "'''": re.compile(r"(?:[^'\\]++|\\.|'(?!''))*+'''", re.DOTALL),
 }
+_MOST_LINES: Final = 4_000
+"""Lines with a fence that are read; no honest reply has as many."""
 _LOOK_LINES: Final = 8
 _LOOK_CHARS: Final = 50_000
 """How far a fence in a string is looked past for one outside it."""
@@ -70,7 +73,8 @@ def fences(text: str) -> list[Fence]:
     if "\n" not in text:
         text = text.replace("\r", "\n")
     found: list[Fence] = []
-    lines = list(_FENCE.finditer(text)) if "```" in text or "~~~" in text else []
+    marked = "```" in text or "~~~" in text
+    lines = list(islice(_FENCE.finditer(text), _MOST_LINES)) if marked else []
     number = 0
     while number < len(lines):
         whole = _one_line(lines[number])

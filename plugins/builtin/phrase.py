@@ -59,6 +59,10 @@ _DOUBT: Final = re.compile(
     r"|case|part|problem|question|example|equation|figure)\b|n't\b|[≈<>]",
     re.IGNORECASE,
 )
+_CHECK: Final = re.compile(
+    r"[\s*_#>(]*+(?:let(?:'s| us| me) |to |we can |double[- ])?(?:check|verif(?:y|ication)|proof)",
+    re.IGNORECASE,
+)
 _BOLD: Final = re.compile(r"\*\*([^*\n]{1,200})\*\*")
 _RELATION: Final = re.compile(r"\bis\b|=|:")
 _MARKUP: Final = " *_\t\r\n"
@@ -137,7 +141,7 @@ def _value(text: str, match: re.Match[str]) -> tuple[int, int]:
 
 def _last_line(text: str, begin: int, *, thought: bool) -> Reading | None:
     """Return what the last line says: one bold number, or one thing behind the thinking."""
-    tail = text[max(begin, len(text) - _LINE) :].rstrip()
+    tail = _before_check(text[max(begin, len(text) - _LINE) :].rstrip())
     line = tail.rpartition("\n")[2]
     at = max(begin, len(text) - _LINE) + len(tail) - len(line)
     bold = _BOLD.search(line) if line.count("**") == 2 else None
@@ -150,6 +154,19 @@ def _last_line(text: str, begin: int, *, thought: bool) -> Reading | None:
             return said
     alone = not text[begin:at].strip() and "=" not in line
     return _number(text, at, at + len(line)) if thought or alone else None
+
+
+def _before_check(tail: str) -> str:
+    """Return the lines up to the last that is no check of the value before it.
+
+    Nothing is left where a heading says that the last line belongs to a check.
+    """
+    lines = tail.split("\n")
+    while len(lines) > 1 and (_CHECK.match(lines[-1]) or not lines[-1].strip()):
+        lines.pop()
+    above = next((line for line in reversed(lines[:-1]) if line.strip()), "")
+    heading = _CHECK.match(above) and not any(c.isdigit() for c in above)
+    return "" if heading else "\n".join(lines).rstrip()
 
 
 def _is_said(line: str, bold: re.Match[str]) -> bool:

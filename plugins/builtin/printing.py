@@ -5,10 +5,11 @@ is. Lines keep their numbers, so that a traceback still points at the model's ow
 """
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 _WRITES: Final = frozenset({"print", "pprint", "stdout"})
+_MAX_DEPTH: Final = 100  # as deep as Python indents; a chain of elif nests deeper
 _FILLS: Final = frozenset({"append", "extend", "add", "update", "insert", "sort"})
 
 
@@ -92,16 +93,19 @@ def _wrapped(source: str, last: ast.Expr) -> tuple[str, str]:
     return b"\n".join(lines).decode(), "prints its last expression"
 
 
-def _last_name(body: Sequence[ast.stmt]) -> str | None:
+def _last_name(body: Sequence[ast.stmt], depth: int = 0) -> str | None:
     """Return the name assigned last, as code; a loop's counter only if a search ends there."""
-    for statement in reversed(body):
-        name = _assigned(statement)
-        if name:
-            return name
-    return None
+    return next(_names(body, depth), None)
 
 
-def _assigned(statement: ast.stmt) -> str | None:
+def _names(body: Sequence[ast.stmt], depth: int) -> Iterator[str]:
+    """Yield the names a body's statements assign, the last one first, none from too deep."""
+    for statement in reversed(body if depth <= _MAX_DEPTH else []):
+        if name := _assigned(statement, depth + 1):
+            yield name
+
+
+def _assigned(statement: ast.stmt, depth: int) -> str | None:
     match statement:
         case ast.Assign(targets=[*_, target]):
             return _target(target)
@@ -109,17 +113,17 @@ def _assigned(statement: ast.stmt) -> str | None:
             return _target(target)
         case ast.For(target=target, body=body):
             stops = any(isinstance(node, ast.Break) for node in ast.walk(statement))
-            return _last_name(body) or (_target(target) if stops else None)
+            return _last_name(body, depth) or (_target(target) if stops else None)
         case ast.While(test=test, body=body):
             counters = {node.id for node in ast.walk(test) if isinstance(node, ast.Name)}
-            others = [part for part in body if _assigned(part) not in counters]
-            return _last_name(others) or _last_name(body)
+            names = list(_names(body, depth))  # each part once: twice would be exponential
+            return next((name for name in names if name not in counters), next(iter(names), None))
         case ast.If(body=body, orelse=orelse):
-            return _last_name(body) or _last_name(orelse)
+            return _last_name(body, depth) or _last_name(orelse, depth)
         case ast.With(body=body):
-            return _last_name(body)
+            return _last_name(body, depth)
         case ast.Try(body=body, orelse=orelse):
-            return _last_name(orelse) or _last_name(body)
+            return _last_name(orelse, depth) or _last_name(body, depth)
     return None
 
 

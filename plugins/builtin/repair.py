@@ -15,11 +15,14 @@ from typing import Final
 
 MAX_CHARS: Final = 100_000
 """Longer programs are run as they are, unread."""
-_MAX_PARSED: Final = 300_000
-"""Characters of one reply given to the parser in all."""
+_MAX_TOKENS: Final = 12_000
+"""The same for programs of more names, numbers and signs; a tree has about as many nodes."""
+_MAX_PARSED: Final = 36_000
+"""Tokens of one reply given to the parser in all."""
 _MAX_CUTS: Final = 40
 """How often the end of a program that was cut off is moved up."""
 
+_WORD_OR_SIGN: Final = re.compile(r"\w++|[^\w\s]")
 _EDGE: Final = re.compile(r"\A\ufeff?(?:[ \t]*+\n)*+")
 _OTHER_CELL: Final = re.compile(
     r"%%(?:bash|sh|cmd|html|latex|markdown|javascript|js|svg|sql|perl|ruby|R|writefile|file)\b"
@@ -66,7 +69,7 @@ class _Fault:
 
 
 class Parser:
-    """Parse sources of one reply, each once and all within a budget of characters."""
+    """Parse sources of one reply, each once and all within a budget of tokens."""
 
     def __init__(self) -> None:
         self._left = _MAX_PARSED
@@ -84,8 +87,9 @@ class Parser:
 
     def _parse(self, source: str) -> ast.Module | _Fault | None:
         if source not in self._known:
-            affordable = len(source) <= min(MAX_CHARS, self._left)
-            self._left -= len(source) if affordable else 0
+            cost = len(_WORD_OR_SIGN.findall(source)) if len(source) <= MAX_CHARS else MAX_CHARS
+            affordable = cost <= min(_MAX_TOKENS, self._left)
+            self._left -= cost if affordable else 0
             self._known[source] = _parse(source) if affordable else None
         return self._known[source]
 

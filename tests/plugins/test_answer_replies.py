@@ -1,5 +1,6 @@
 """Replies as models end them: no wrong value ever, and few answers missed."""
 
+import more_replies as more
 import pytest
 from answer_replies import CUT, FINISHED, PRINTED, Cases
 
@@ -22,8 +23,14 @@ def outcomes(cases: Cases, read, finish_reason: str) -> list[tuple[str, str | No
 
 @pytest.mark.parametrize(
     ("cases", "read", "finish_reason"),
-    [(FINISHED, answer, "stop"), (CUT, answer, "length"), (PRINTED, last_number, "stop")],
-    ids=["finished", "cut", "printed"],
+    [
+        (FINISHED, answer, "stop"),
+        (CUT, answer, "length"),
+        (PRINTED, last_number, "stop"),
+        (more.FINISHED, answer, "stop"),
+        (more.CUT, answer, "length"),
+    ],
+    ids=["finished", "cut", "printed", "more finished", "more cut"],
 )
 def test_no_reply_is_read_wrong_and_few_are_missed(cases: Cases, read, finish_reason: str) -> None:
     found = outcomes(cases, read, finish_reason)

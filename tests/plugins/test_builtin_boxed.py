@@ -1,12 +1,14 @@
 """What a reply answers: the last box, else a plain statement of a finished chain."""
 
 import time
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from votebox.plugins import Completion
+from votebox.plugins.answers import canonical
 from votebox.plugins.builtin.answer import answer
 from votebox.plugins.builtin.boxed import boxed
 from votebox.plugins.builtin.thinking import think_tags
@@ -216,3 +218,27 @@ def test_a_megabyte_of_anything_is_read_in_time(unit: str) -> None:
     started = time.perf_counter()
     answer(text, "stop")
     assert time.perf_counter() - started < 60  # a quadratic rule takes many minutes
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r"$-\boxed{7}$", "-7"),
+        (r"x = - \boxed{7}", "-7"),
+        (r"-\boxed 7", "-7"),
+        ("so \u2212\\boxed{7}", "-7"),
+        (r"is -\boxed{\frac{1}{2}}", "-1/2"),
+        (r"$-\boxed{3+4}$", "-7"),
+        (r"$-\boxed{12", "-12"),
+        ("- \\boxed{7}", "7"),
+        ("1. yes\n- \\boxed{7}", "7"),
+        (r"10-\boxed{3}", "3"),
+        (r"10 -\boxed{3}", "3"),
+        (r"\frac{1}{2} - \boxed{3}", "3"),
+        ("the answer - \\boxed{3}", "3"),
+    ],
+)
+def test_a_minus_before_a_box_is_the_answers_unless_it_takes_from_a_value(
+    text: str, value: str
+) -> None:
+    assert canonical(boxed(text, "length")[0].value) == Fraction(value)

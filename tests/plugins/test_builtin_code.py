@@ -267,3 +267,22 @@ def test_fences_report_their_place() -> None:
     assert text[slice(*first.span)] == first.code == "print(1)\n"
     assert (first.tag, first.closed) == ("python", True)
     assert (second.tag, second.closed, second.code) == ("", False, "b")
+
+
+NESTED = {
+    "while": ("".join(" " * n + "while x:\n" for n in range(60)) + " " * 60 + "y = 1", "y"),
+    "empty while": ("".join(" " * n + "while x:\n" for n in range(60)) + " " * 60 + "pass", None),
+    "elif": ("if x:\n y = 1\n" + "elif x:\n y = 1\n" * 900, "y"),
+    "empty elif": ("if x:\n pass\n" + "elif x:\n pass\n" * 900, None),
+    "brackets": ("(" * 500 + ")" * 500, None),
+    "minus": ("-" * 5000 + "1", None),
+    "attributes": ("x" + ".a" * 5000, None),
+}
+
+
+@pytest.mark.parametrize(("code", "name"), NESTED.values(), ids=NESTED)
+def test_code_nested_deep_is_read_at_once_or_passed_on(code: str, name: str | None) -> None:
+    started = time.perf_counter()
+    found = program(fenced(code))
+    assert found == (f"{code.rstrip()}\nprint({name})" if name else code.rstrip())
+    assert time.perf_counter() - started < 30  # reading a nested loop twice takes for ever
