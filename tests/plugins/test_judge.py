@@ -18,7 +18,7 @@ from votebox.plugins.asking import askable
 from votebox.plugins.judge import Judge
 
 HANG_S = 60.0  # bounds a hang; how fast it is, the benchmark tells
-IDENTITY = (r"\sin^2 x+\cos^2 x", "1")
+IDENTITY = (r"\sin 2x", r"2\sin x\cos x")
 
 EQUAL = [
     IDENTITY,
@@ -36,6 +36,15 @@ EQUAL = [
     ("2x+4y-3=0", r"y=-\frac12x+\frac34"),
     ("x^2+y^2=1", "2x^2+2y^2=2"),
     (r"\{\ln 4, 2\}", r"\{2, 2\ln 2\}"),
+    (r"\cos x\cos y-\sin x\sin y", r"\cos(x+y)"),
+    (r"\sin 3x", r"3\sin x-4\sin^3 x"),
+    (r"\cosh x", r"\frac{e^x+e^{-x}}{2}"),
+    (r"\sum_{k=1}^{n} k", r"\frac{n(n+1)}{2}"),
+    (r"\int_0^\pi \sin x dx", "2"),
+    (r"\lim_{n\to\infty}\frac1n", "0"),
+    (r"\sin(x+\pi)", r"-\sin x"),
+    (r"\sqrt{x^2}", "|x|"),
+    (r"\ln(x^2)", r"2\ln x"),
 ]
 DIFFERENT = [
     (r"1-\frac{1}{e}", r"1+\frac{1}{e}"),  # what follows is equal to math-verify 0.9.0 alone
@@ -52,6 +61,8 @@ DIFFERENT = [
     (r"\log_2 8x", "3x"),
     ("x", "y"),
     ("x>2", r"x\geq 2"),
+    (r"\cos 2x", r"1-\sin^2 x"),
+    (r"\sin(x+y)", r"\sin x+\sin y"),
 ]
 
 
