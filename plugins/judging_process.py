@@ -23,6 +23,7 @@ __all__ = ["JudgingProcess"]
 _REPLY_S: Final = judging.LIMIT_S + 0.5
 _START_S: Final = 60.0
 _STARTS: Final = 2
+_SOUND_S: Final = 60.0  # a server that lived so long was no bad start
 _MISSED: Final = 10  # replies in a row, after which a server is taken for stuck
 _MAX_REPLY: Final = 4096
 
@@ -52,7 +53,7 @@ class _Running:
 class JudgingProcess:
     """Ask the process that compares; `starts` counts how often it was started.
 
-    One that dies is started again once; after that every pair is undecided.
+    One that dies is started again; when two in a row die young, every pair is undecided.
     """
 
     def __init__(self) -> None:
@@ -61,7 +62,7 @@ class JudgingProcess:
         self._starting: asyncio.Task[bool] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._waiting: dict[int, asyncio.Future[bool | None]] = {}
-        self._number = self._missed = 0
+        self._number = self._missed = self._tries = 0
         self._closed = False
 
     async def ask(self, a: str, b: str) -> bool | None:
@@ -108,7 +109,8 @@ class JudgingProcess:
 
     async def _start(self) -> bool:
         """Start the server; return whether there is one to ask."""
-        while self.starts < _STARTS and not self._closed:
+        while self._tries < _STARTS and not self._closed:
+            self._tries += 1
             self.starts += 1
             try:
                 self._process = process = await _spawned()
@@ -139,6 +141,7 @@ class JudgingProcess:
 
     async def _read(self, process: _Running) -> None:
         """Hand out replies until the server ends."""
+        began = asyncio.get_running_loop().time()
         with suppress(EOFError, ConnectionError):
             while True:
                 said = await _message(process)
@@ -146,6 +149,8 @@ class JudgingProcess:
                 if reply is not None and not reply.done():
                     reply.set_result(said["same"])
         process.kill()
+        if asyncio.get_running_loop().time() - began >= _SOUND_S:
+            self._tries = 0
         self._process = None
         self._starting = None
         for reply in self._waiting.values():
