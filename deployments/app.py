@@ -20,6 +20,9 @@ __all__ = ["AppArgs", "ModelArgs", "SandboxArgs", "SolverArgs", "build"]
 
 DEFAULT_RECIPE: Final = "vote"
 
+AFFINITY: Final = "ray.serve.experimental.consistent_hash_router.ConsistentHashRouter"
+"""The router of models with several replicas: one replica for a question, another if it is full."""
+
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -149,6 +152,7 @@ def _embedded(role: str, model: ModelArgs) -> Application:
     deployment = _deployment(EmbeddedLLM).options(
         name=f"LLM:{role}",
         ray_actor_options={"num_cpus": 1, "runtime_env": {"env_vars": model.env}},
+        **_affinity(model),
         **_replicas(model.min_replicas, model.max_replicas, model.target_ongoing_requests),
     )
     where = check_model(model.source) if model.source else None
@@ -169,7 +173,16 @@ def _cluster(role: str, model: ModelArgs) -> Application:
         replicas=(model.min_replicas, model.max_replicas),
         target_ongoing_requests=model.target_ongoing_requests,
         env=model.env,
+        router=_affinity(model),
     )
+
+
+def _affinity(model: ModelArgs) -> dict[str, Any]:
+    """Return the router of a model; one that has a single replica needs none."""
+    if model.max_replicas == 1:
+        return {}
+    router: Any = AFFINITY
+    return {"request_router_config": RequestRouterConfig(request_router_class=router)}
 
 
 def _jails(args: SandboxArgs) -> Application:

@@ -8,6 +8,7 @@ response that is dropped keeps its replica working.
 
 import asyncio
 import contextvars
+import hashlib
 import pickle
 import uuid
 from collections import OrderedDict
@@ -48,7 +49,9 @@ def detached[T](call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
 class ServeEngine:
     """Sample from a deployment that has the `sample` and `abort` of EmbeddedLLM.
 
-    `model` is the name its usage is shown under.
+    `model` is the name its usage is shown under. Where replicas are chosen by session
+    (app.AFFINITY) all chains of a question, and what follows in them, go to one replica,
+    which holds their beginning in its prefix cache.
     """
 
     def __init__(self, handle: DeploymentHandle[Any], model: str) -> None:
@@ -57,8 +60,19 @@ class ServeEngine:
 
     def sample(self, prompts: Sequence[Prompt]) -> QueueStream:
         """Start one chain per prompt on one replica and return their stream."""
-        call = _Call(self._handle, self.model, prompts)
+        handle = self._handle.options(session_id=_question(prompts)) if prompts else self._handle
+        call = _Call(handle, self.model, prompts)
         return call.stream
+
+
+def _question(prompts: Sequence[Prompt]) -> str:
+    """Return an id of what the first prompt begins with, up to the user's first turn."""
+    digest = hashlib.blake2b(digest_size=12)
+    for message in prompts[0].messages:
+        digest.update(f"{message.role}\0{message.content}\0".encode())
+        if message.role == "user":
+            break
+    return digest.hexdigest()
 
 
 class _Call:

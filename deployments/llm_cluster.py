@@ -39,11 +39,12 @@ def build_cluster_llm(
     replicas: tuple[int, int],
     target_ongoing_requests: int,
     env: Mapping[str, str],
+    router: Mapping[str, Any],
 ) -> "Application":
     """Return the deployment of one model.
 
     `accelerator` is Ray's name of a GPU type, None for any GPU, or "cpu" for none at all.
-    `replicas` are the least and the most. The workers of one replica share a node
+    `replicas` are the least and the most, `router` is Serve's option for how one is chosen. The workers of one replica share a node
     (STRICT_PACK): tensor parallelism over a network is not what anybody wants.
     """
     from ray.serve.llm import LLMConfig, build_llm_deployment
@@ -61,6 +62,7 @@ def build_cluster_llm(
             # Ray's own defaults for both limits are a thousand million, under which
             # nothing ever scales up.
             "max_ongoing_requests": 4 * target_ongoing_requests,
+            **router,
             "autoscaling_config": {
                 "min_replicas": least,
                 "max_replicas": most,
