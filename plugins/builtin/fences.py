@@ -73,8 +73,7 @@ def fences(text: str) -> list[Fence]:
     if "\n" not in text:
         text = text.replace("\r", "\n")
     found: list[Fence] = []
-    marked = "```" in text or "~~~" in text
-    lines = list(islice(_FENCE.finditer(text), _MOST_LINES)) if marked else []
+    lines = list(islice(_lines(text), _MOST_LINES))
     number = 0
     while number < len(lines):
         whole = _one_line(lines[number])
@@ -90,6 +89,24 @@ def fences(text: str) -> list[Fence]:
         else:
             number += 1
     return found
+
+
+def _lines(text: str) -> Iterator[re.Match[str]]:
+    """Yield the lines with a fence, from where it stands; a search finds the others faster."""
+    places = {mark: text.find(mark) for mark in ("```", "~~~")}
+    read = 0
+    while found := [at for at in places.values() if at >= 0]:
+        at = min(found)
+        line = text.rfind("\n", read, at) + 1 or read
+        match = _FENCE.match(text, line) or _FENCE.match(text, at)
+        if match is None:  # no mark of ours is no fence
+            return
+        yield match
+        read = match.end()
+        places = {
+            mark: at if at < 0 or at >= read else text.find(mark, read)
+            for mark, at in places.items()
+        }
 
 
 def _fence(text: str, opening: re.Match[str], end: int, *, closed: bool) -> Fence:
