@@ -51,6 +51,7 @@ from votebox.plugins.recount import Recount, recipe_of, recount
 from votebox.plugins.registry import Plugin, Registry, declare
 from votebox.plugins.replay import Recorded, ReplayEngine
 from votebox.plugins.solver import MAX_QUESTION_CHARS, SolveOptions, Solver
+from votebox.plugins.timebank import TimeBank, TimeShare
 from votebox.plugins.tracerow import Trace
 from votebox.plugins.traces import Listing, TraceStore
 from votebox.plugins.verdicts import (
@@ -121,6 +122,8 @@ __all__ = [
     "StopReason",
     "TableError",
     "Tally",
+    "TimeBank",
+    "TimeShare",
     "Trace",
     "TraceError",
     "TraceSink",
