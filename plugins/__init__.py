@@ -46,7 +46,7 @@ from votebox.plugins.nouns import (
     Usage,
 )
 from votebox.plugins.ports import Delta, Engine, SampleStream, SandboxPort, TraceSink
-from votebox.plugins.recipe import Budget, Node, Recipe, Use
+from votebox.plugins.recipe import Budget, Node, Recipe, Step, Use
 from votebox.plugins.recount import Recount, recipe_of, recount
 from votebox.plugins.registry import Plugin, Registry, declare
 from votebox.plugins.replay import Recorded, ReplayEngine
@@ -119,6 +119,7 @@ __all__ = [
     "SolveOptions",
     "SolveStarted",
     "Solver",
+    "Step",
     "StopReason",
     "TableError",
     "Tally",

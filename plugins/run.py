@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from votebox.plugins.answers import Policy
@@ -51,11 +50,11 @@ class Run:
         self._beside = Usage()
         self._tally, self._counted = Tally(), 0
         self._seed = options.seed if options.seed is not None else secrets.randbits(31)
-        self._planned = options.chains or recipe.chains
-        self._started, self._started_at = monotonic(), datetime.now(UTC)
-        given, budget = options.deadline_s, recipe.budget
-        self._deadline_s = given if given is not None else budget.deadline_s
-        self._max_tokens = options.max_total_tokens or budget.max_total_tokens
+        self._planned = recipe.chains
+        self._clock = asyncio.get_running_loop().time
+        self._started, self._started_at = self._clock(), datetime.now(UTC)
+        self._deadline_s = recipe.budget.deadline_s
+        self._max_tokens = recipe.budget.max_total_tokens
         self._spent, self._sandbox_s = 0, 0.0
         self._broke = asyncio.Event()
         self._ballot = Ballot(recipe)
@@ -69,12 +68,12 @@ class Run:
             ports=self._ports,
             samplers=self._samplers,
             planned=self._planned,
-            rounds=options.rounds or recipe.rounds,
+            rounds=recipe.rounds,
             seed=self._seed,
             emit=self._emit,
             spend=self._spend,
             observe=registry.observe,
-            clock=lambda: monotonic() - self._started,
+            clock=lambda: self._clock() - self._started,
             ran=self._ran,
             sandbox_left=self._sandbox_left,
             lowest_of_ended=self._lowest_of_ended,
@@ -166,13 +165,13 @@ class Run:
         """Return the seconds until the deadline, None where there is none."""
         if self._deadline_s is None:
             return None
-        return max(0.0, self._started + self._deadline_s - monotonic())
+        return max(0.0, self._started + self._deadline_s - self._clock())
 
     def _elapsed(self) -> float:
         """Return the part of the deadline that is over."""
         if not self._deadline_s:
             return 0.0 if self._deadline_s is None else 1.0
-        return (monotonic() - self._started) / self._deadline_s
+        return (self._clock() - self._started) / self._deadline_s
 
     def _report(self, chain: Chain) -> None:
         record = chain.log.record()
@@ -181,6 +180,7 @@ class Run:
 
     def _conclude(self, tally: Tally, why: StopReason) -> Verdict:
         records = tuple(chain.log.record() for chain in self._chains)
+        step = self.recipe.step(self._deadline_s)
         answer, reason, stop_reason = answered(tally, why, records, self._ballot.policy)
         verdict = Verdict(
             answer=answer,
@@ -195,7 +195,7 @@ class Run:
             recipe=self.recipe.name,
             recipe_hash=self.recipe.hash,
             seed=self._seed,
-            wall_s=monotonic() - self._started,
+            wall_s=self._clock() - self._started,
             problem_id=self._ports.problem.id,
             finished=len(self._ended),
             flip_chance=self._flip_chance(),
@@ -204,6 +204,7 @@ class Run:
             started=self._started_at,
             planned=self._planned,
             rounds=self._context.rounds,
+            ladder_s=step.below_s if step else None,
         )
         self._registry.observe("verdict_reached", problem=self._ports.problem, verdict=verdict)
         return verdict
