@@ -62,6 +62,7 @@ from votebox.plugins.verdicts import (
     StopReason,
     Verdict,
 )
+from votebox.plugins.virtualtime import VirtualLoop, run_virtual
 from votebox.plugins.voting import Advice, ChainProgress, Tally, VoteClass, VoteState
 from votebox.plugins.wire import to_wire, verdict_to_wire
 from votebox.sandbox import Execution, Limits
@@ -134,6 +135,7 @@ __all__ = [
     "Use",
     "Verdict",
     "VerdictReached",
+    "VirtualLoop",
     "VoteChanged",
     "VoteClass",
     "VoteState",
@@ -147,6 +149,7 @@ __all__ = [
     "load_recipe",
     "recipe_of",
     "recount",
+    "run_virtual",
     "to_wire",
     "verdict_to_wire",
 ]

@@ -13,7 +13,7 @@ from votebox.plugins.calls import call, expect
 from votebox.plugins.chain import Chain, Ports, SolveContext
 from votebox.plugins.chances import overtaken
 from votebox.plugins.events import ChainFinished, Event, SolveStarted, VoteChanged
-from votebox.plugins.metered import MeteredEngine
+from votebox.plugins.metered import MeteredEngine, MeteredSandbox
 from votebox.plugins.nouns import Usage
 from votebox.plugins.recipe import Recipe
 from votebox.plugins.registry import Registry
@@ -45,8 +45,10 @@ class Run:
         events: "asyncio.Queue[Event | None] | None",
     ) -> None:
         self.recipe, self._registry, self._events = recipe, registry, events
-        engines = {role: MeteredEngine(e, self._aside) for role, e in ports.engines.items()}
-        self._ports = replace(ports, engines=engines)
+        self._metered = {role: MeteredEngine(e, self._aside) for role, e in ports.engines.items()}
+        most_s, box = recipe.budget.max_sandbox_s, ports.sandbox
+        self._box = None if box is None else MeteredSandbox(box, most_s)
+        self._ports = replace(ports, engines=self._metered, sandbox=self._box)
         self._beside = Usage()
         self._tally, self._counted = Tally(), 0
         self._seed = options.seed if options.seed is not None else secrets.randbits(31)
@@ -55,7 +57,7 @@ class Run:
         self._started, self._started_at = self._clock(), datetime.now(UTC)
         self._deadline_s = recipe.budget.deadline_s
         self._max_tokens = recipe.budget.max_total_tokens
-        self._spent, self._sandbox_s = 0, 0.0
+        self._spent = 0
         self._broke = asyncio.Event()
         self._ballot = Ballot(recipe)
         by_engine = {id(e): Sampler(e) for e in ports.engines.values()}
@@ -74,8 +76,6 @@ class Run:
             spend=self._spend,
             observe=registry.observe,
             clock=lambda: self._clock() - self._started,
-            ran=self._ran,
-            sandbox_left=self._sandbox_left,
             lowest_of_ended=self._lowest_of_ended,
         )
 
@@ -91,12 +91,7 @@ class Run:
         # A chain cut off by the clock may have answered already; one cut off by the
         # stop rule must not move the vote that was decided without it.
         heard = self._chains if why in CUT_SHORT else self._ended
-        try:
-            async with asyncio.timeout(self._left()):
-                tally = await self._ballot.final(heard, self._ports)
-        except TimeoutError:  # a step behind the vote was too slow: the vote itself stands
-            return self._conclude(self._ballot.running(heard), "deadline")
-        return self._conclude(tally, why)
+        return self._conclude(*await self._elect(heard, why))
 
     async def aclose(self, ended: str = "aborted") -> None:
         """End all chains still running, in the engine and in the sandbox; may be repeated."""
@@ -108,6 +103,36 @@ class Run:
         for chain in flying.values():
             chain.log.ended = ended
             self._report(chain)
+
+    async def _elect(self, heard: Sequence[Chain], why: StopReason) -> tuple[Tally, StopReason]:
+        """Take the vote and the steps behind it, as far as time and tokens are left.
+
+        Where they are not, the vote itself stands. Past the end a step may still finish
+        that asks nothing of a model or the sandbox.
+        """
+        over = why in CUT_SHORT or self._broke.is_set()
+        if over:
+            await self._shut()
+        final = asyncio.create_task(self._ballot.final(heard, self._ports))
+        broke = asyncio.create_task(self._broke.wait())
+        try:
+            left_s = 0 if over else self._left()
+            await asyncio.wait({final, broke}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+            if final.done():
+                return final.result(), why
+        finally:
+            final.cancel()
+            broke.cancel()
+            await asyncio.gather(final, return_exceptions=True)
+            await self._shut()
+        cut: StopReason = "budget" if self._broke.is_set() else "deadline"
+        return self._ballot.running(heard), why if why in CUT_SHORT else cut
+
+    async def _shut(self) -> None:
+        """End what steps have left running; let them start nothing more."""
+        if self._box is not None:
+            self._box.close()
+        await asyncio.gather(*(engine.aclose() for engine in self._metered.values()))
 
     async def _drive(self) -> StopReason:
         while True:
@@ -238,13 +263,6 @@ class Run:
         """Count what a step asked of an engine."""
         self._beside += usage
         self._spend(usage.total_tokens)
-
-    def _ran(self, wall_s: float) -> None:
-        self._sandbox_s += wall_s
-
-    def _sandbox_left(self) -> float | None:
-        most = self.recipe.budget.max_sandbox_s
-        return None if most is None else max(0.0, most - self._sandbox_s)
 
     def _lowest_of_ended(self) -> tuple[float, ...]:
         replies = (c for chain in self._ended for c in chain.log.completions[-1:])
