@@ -45,6 +45,8 @@ class LocalPlan:
     endpoint: str | None = None
     endpoint_model: str | None = None
     traces: str | None = None
+    max_total_tokens: int | None = None
+    max_sandbox_s: float | None = None
 
 
 @contextmanager
@@ -121,7 +123,13 @@ async def _solve(plan: LocalPlan, show: Show, answered: Callable[[dict[str, Any]
     from votebox.plugins.solver import SolveOptions, Solver
     from votebox.sandbox import Sandbox
 
-    options = SolveOptions(chains=plan.chains, seed=plan.seed, deadline_s=plan.deadline_s)
+    options = SolveOptions(
+        chains=plan.chains,
+        seed=plan.seed,
+        deadline_s=plan.deadline_s,
+        max_total_tokens=plan.max_total_tokens,
+        max_sandbox_s=plan.max_sandbox_s,
+    )
     async with AsyncExitStack() as stack:
         sandbox = None
         if plan.recipe.needs_sandbox:  # first, because it fails at once where it cannot run

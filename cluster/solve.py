@@ -34,6 +34,8 @@ class _Asked:
     endpoint_model: str | None
     traces: str | None = None
     no_trace: bool = False
+    max_total_tokens: int | None = None
+    max_sandbox_s: float | None = None
 
     @property
     def kept_in(self) -> str | None:
@@ -49,6 +51,8 @@ class _Asked:
             "chains": self.chains,
             "seed": self.seed,
             "deadline_s": self.deadline_s,
+            "max_total_tokens": self.max_total_tokens,
+            "max_sandbox_s": self.max_sandbox_s,
             "trace": False if self.no_trace else None,
         }
         return {name: value for name, value in body.items() if value is not None}
@@ -69,6 +73,13 @@ def solve(
     ] = None,
     deadline_s: Annotated[
         float | None, typer.Option(min=0.001, help="Answer with what is there after S seconds.")
+    ] = None,
+    max_total_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Answer with what is there after N tokens.")
+    ] = None,
+    max_sandbox_s: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Run programs for S seconds, all chains' together."),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Write the verdict as one JSON object.")
@@ -103,8 +114,9 @@ def solve(
     _check_alone({"--traces": traces, "--no-trace": no_trace or None})
     _check_alone({"--traces": traces, "--url": url})
     _check_together(url=url, endpoint=endpoint, model=model, endpoint_model=endpoint_model)
-    if deadline_s is not None and not deadline_s < float("inf"):
-        raise BadUsage(f"--deadline-s {deadline_s} is no number of seconds", "give one, as 60")
+    for option, seconds in (("--deadline-s", deadline_s), ("--max-sandbox-s", max_sandbox_s)):
+        if seconds is not None and not seconds < float("inf"):
+            raise BadUsage(f"{option} {seconds} is no number of seconds", "give one, as 60")
     asked = _Asked(
         checks.read_question(question),
         recipe,
@@ -116,6 +128,8 @@ def solve(
         endpoint_model,
         traces,
         no_trace,
+        max_total_tokens,
+        max_sandbox_s,
     )
     if local or endpoint is not None:
         return _solve_locally(asked, json=json)
@@ -219,6 +233,8 @@ def _solve_locally(asked: _Asked, *, json: bool) -> int:
         asked.endpoint,
         asked.endpoint_model,
         asked.kept_in,
+        asked.max_total_tokens,
+        asked.max_sandbox_s,
     )
     log = new_log("local")
     codes: list[int] = []
