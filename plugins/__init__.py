@@ -47,9 +47,12 @@ from votebox.plugins.nouns import (
 )
 from votebox.plugins.ports import Delta, Engine, SampleStream, SandboxPort, TraceSink
 from votebox.plugins.recipe import Budget, Node, Recipe, Step, Use
+from votebox.plugins.recordfile import RecordedProgram, Timed
+from votebox.plugins.recording import RecordingEngine, RecordingSandbox
 from votebox.plugins.recount import Recount, recipe_of, recount
 from votebox.plugins.registry import Plugin, Registry, declare
 from votebox.plugins.replay import Recorded, ReplayEngine
+from votebox.plugins.replaybox import ReplaySandbox
 from votebox.plugins.solver import MAX_QUESTION_CHARS, SolveOptions, Solver
 from votebox.plugins.timebank import TimeBank, TimeShare
 from votebox.plugins.tracerow import Trace
@@ -108,11 +111,15 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Recorded",
+    "RecordedProgram",
+    "RecordingEngine",
+    "RecordingSandbox",
     "Recount",
     "Register",
     "RegisterRecipe",
     "Registry",
     "ReplayEngine",
+    "ReplaySandbox",
     "SampleStream",
     "Sampling",
     "SandboxError",
@@ -126,6 +133,7 @@ __all__ = [
     "Tally",
     "TimeBank",
     "TimeShare",
+    "Timed",
     "Trace",
     "TraceError",
     "TraceSink",

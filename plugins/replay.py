@@ -6,9 +6,12 @@ nothing of real time unless told to pause.
 """
 
 import asyncio
+import heapq
 import json
+import math
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +19,7 @@ from typing import Any, Self
 from votebox.plugins.errors import EngineError
 from votebox.plugins.nouns import Message, Prompt
 from votebox.plugins.ports import Delta
+from votebox.plugins.recordfile import Timed, read_replies
 
 __all__ = ["Recorded", "ReplayEngine"]
 
@@ -35,25 +39,61 @@ class Recorded:
     pause_s: float = 0.0
 
 
-class ReplayEngine:
-    """Answer each prompt with `reply(prompt)`: a text, a Recorded, or an error to raise.
+type _Answer = Callable[[Prompt], str | Recorded | Timed]
 
-    `piece_chars` is how many characters come in one delta. `sampled` and `aborted` list
-    the prompts given and those aborted, in order.
+
+class ReplayEngine:
+    """Answer each prompt with `reply(prompt)`: a text, a Recorded, a Timed, or an error to raise.
+
+    `piece_chars` is how many characters come in one delta. At `speed` 2 a reply takes half its
+    time, at 0 none. `sampled` and `aborted` list the prompts given and those aborted, in order.
     """
 
     def __init__(
         self,
-        reply: Callable[[Prompt], str | Recorded],
+        reply: _Answer,
         *,
         model: str = "replay",
         piece_chars: int = 16,
+        speed: float = 1.0,
     ) -> None:
+        if not 0 <= speed < math.inf:
+            raise EngineError(model, f"cannot replay at speed {speed!r}", "give 0 or more")
         self._reply = reply
-        self._piece_chars = piece_chars
+        self.piece_chars, self.speed = piece_chars, speed
         self.model = model
         self.sampled: list[Prompt] = []
         self.aborted: list[Prompt] = []
+
+    @classmethod
+    def from_recording(cls, path: str | Path, *, speed: float = 1.0) -> Self:
+        """Replay what a RecordingEngine saved: to the same messages and seed, the same pieces.
+
+        Each piece comes as long after the call as it did then. What was recorded several
+        times for the same prompt comes in that order, the last again and again. A prompt
+        that was not recorded is an EngineError, and so is the end of a reply that was cut
+        off: nobody knows how it would have gone on.
+
+        Raises:
+            EngineError: the file cannot be read or is no recording.
+        """
+        try:
+            model, replies = read_replies(Path(path))
+        except ValueError as e:
+            raise EngineError("replay", str(e), "record a solve anew") from e
+        known: dict[tuple[tuple[Message, ...], int | None], deque[Timed]] = defaultdict(deque)
+        for prompt, timed in replies:
+            known[prompt.messages, prompt.seed].append(timed)
+
+        def reply(prompt: Prompt) -> Timed:
+            found = known.get((prompt.messages, prompt.seed))
+            if found is None:
+                start = prompt.messages[-1].content[:80]
+                problem = f"has no recording of seed {prompt.seed} and a prompt ending in {start!r}"
+                raise EngineError(model, problem, "solve with the seed and recipe of the recording")
+            return found.popleft() if len(found) > 1 else found[0]
+
+        return cls(reply, model=model, speed=speed)
 
     @classmethod
     def from_file(cls, path: str | Path, *, model: str = "replay") -> Self:
@@ -81,86 +121,126 @@ class ReplayEngine:
     def sample(self, prompts: Sequence[Prompt]) -> "ReplayStream":
         """Start one chain per prompt."""
         self.sampled.extend(prompts)
-        return ReplayStream(self, prompts, self._reply, self._piece_chars)
+        return ReplayStream(self, prompts, self._reply)
 
 
 class ReplayStream:
-    """Give the replies of one group of prompts in pieces, each chain on its own clock."""
+    """Give the replies of one group of prompts in pieces, each chain on its own clock.
 
-    def __init__(
-        self,
-        engine: ReplayEngine,
-        prompts: Sequence[Prompt],
-        reply: Callable[[Prompt], str | Recorded],
-        piece_chars: int,
-    ) -> None:
-        self._engine, self._prompts, self._piece_chars = engine, prompts, piece_chars
-        self._reply = reply
-        self._batches: asyncio.Queue[Delta | Exception] = asyncio.Queue()
-        self._tasks: dict[int, asyncio.Task[None]] | None = None
+    A batch holds what came at the same time, at most one piece of each chain.
+    """
+
+    def __init__(self, engine: "ReplayEngine", prompts: Sequence[Prompt], reply: _Answer) -> None:
+        self._engine, self._prompts, self._reply = engine, prompts, reply
+        self._clock = asyncio.get_running_loop().time
+        self._start = self._clock()
+        self._due: list[tuple[float, int, int, Delta]] | None = None  # a heap
         self._open = set(range(len(prompts)))
+        self._ended: list[int] = []
+        self._woken = asyncio.Event()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Sequence[Delta]:
-        if self._tasks is None:
-            self._tasks = {n: asyncio.create_task(self._write(n)) for n in self._open}
-        if not self._open and self._batches.empty():
+        due = self._due = self._written() if self._due is None else self._due
+        while due and due[0][2] not in self._open:
+            heapq.heappop(due)
+        if not self._ended and not due:
             raise StopAsyncIteration
-        batch = [await self._batches.get()]
-        while not self._batches.empty():
-            batch.append(self._batches.get_nowait())
-        for item in batch:
-            if isinstance(item, Exception):
-                raise item
-        deltas = [item for item in batch if isinstance(item, Delta)]
-        self._open -= {delta.chain for delta in deltas if delta.finish_reason}
-        return deltas
+        if not self._ended:
+            await self._sleep(due[0][0])
+        if self._ended:
+            return [Delta(self._ended.pop(0), finish_reason="abort")]
+        return self._batch(due)
 
     async def abort(self, chain: int) -> None:
         """End one chain with finish_reason abort."""
-        if chain in self._open and self._tasks is not None:
-            self._tasks[chain].cancel()
+        if chain in self._open:
+            self._open.remove(chain)
+            self._ended.append(chain)
             self._engine.aborted.append(self._prompts[chain])
-            self._batches.put_nowait(Delta(chain, finish_reason="abort"))
+            self._woken.set()
 
     async def aclose(self) -> None:
         """Abort every chain still writing."""
-        tasks, self._tasks = self._tasks or {}, {}
         self._engine.aborted.extend(self._prompts[n] for n in sorted(self._open))
         self._open.clear()
-        for task in tasks.values():
-            task.cancel()
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        self._ended.clear()
+        self._woken.set()
 
-    async def _write(self, chain: int) -> None:
+    def _written(self) -> list[tuple[float, int, int, Delta]]:
+        """Ask for all replies; return when each piece is due, as a heap."""
+        heap: list[tuple[float, int, int, Delta]] = []
+        for chain in sorted(self._open):
+            pieces = self._pieces(self._prompts[chain])
+            heap += [(at, n, chain, replace(d, chain=chain)) for n, (at, d) in enumerate(pieces)]
+        heapq.heapify(heap)
+        return heap
+
+    def _pieces(self, prompt: Prompt) -> Sequence[tuple[float, Delta]]:
         try:
-            made = self._reply(self._prompts[chain])
+            made = self._reply(prompt)
         except Exception as e:
             # The function stands for a model: whatever it raises is an engine's failure.
-            self._batches.put_nowait(e)
+            model = self._engine.model
+            told = f"failed: {type(e).__name__}: {e}"
+            return [
+                (0.0, Delta(0, error=e if isinstance(e, EngineError) else EngineError(model, told)))
+            ]
+        if isinstance(made, Timed):
+            return _timeline(made, self._engine.model)
+        recorded = Recorded(made) if isinstance(made, str) else made
+        return _cut_up(_stopped(recorded, prompt), self._engine.piece_chars)
+
+    async def _sleep(self, at: float) -> None:
+        """Wait until `at` seconds of the recording, or an abort; let others run in any case."""
+        speed = self._engine.speed
+        left_s = self._start + at / speed - self._clock() if speed else 0.0
+        if left_s <= 0:
+            await asyncio.sleep(0)
             return
-        recorded = _stopped(Recorded(made) if isinstance(made, str) else made, self._prompts[chain])
-        size = self._piece_chars
-        pieces = [recorded.text[i : i + size] for i in range(0, len(recorded.text), size)] or [""]
-        left = recorded.tokens
-        for number, piece in enumerate(pieces):
-            await asyncio.sleep(recorded.pause_s)
-            last = number == len(pieces) - 1
-            tokens = 1 if left is None else (left if last else left // len(pieces))
-            if left is not None and not last:
-                left -= tokens
-            self._batches.put_nowait(
-                Delta(
-                    chain,
-                    piece,
-                    tokens,
-                    prompt_tokens=0 if number else recorded.prompt_tokens,
-                    reasoning="" if number else recorded.reasoning,
-                    finish_reason=recorded.finish_reason if last else None,
-                )
-            )
+        with suppress(TimeoutError):
+            self._woken.clear()
+            await asyncio.wait_for(self._woken.wait(), left_s)
+
+    def _batch(self, due: list[tuple[float, int, int, Delta]]) -> Sequence[Delta]:
+        batch: dict[int, Delta] = {}
+        at = due[0][0] if due else 0.0
+        while due and due[0][0] == at and due[0][2] not in batch:
+            _, _, chain, delta = heapq.heappop(due)
+            if chain in self._open:
+                batch[chain] = delta
+        for chain, delta in batch.items():
+            if delta.finish_reason or delta.error:
+                self._open.discard(chain)
+        return list(batch.values())
+
+
+def _timeline(timed: Timed, model: str) -> Sequence[tuple[float, Delta]]:
+    """Return the pieces of a recorded reply; one that was cut off ends with an error."""
+    if timed.end_s is None:
+        return timed.deltas
+    said = sum(delta.tokens for _, delta in timed.deltas)
+    problem = f"its recording ends here: the reply was cut off after {said} tokens"
+    error = EngineError(model, problem, "record a solve that lets its chains finish")
+    return (*timed.deltas, (timed.end_s, Delta(0, error=error)))
+
+
+def _cut_up(recorded: Recorded, chars: int) -> Sequence[tuple[float, Delta]]:
+    """Return the pieces of a reply, `chars` characters each, `pause_s` before each."""
+    text = recorded.text
+    pieces = [text[i : i + chars] for i in range(0, len(text), chars)] or [""]
+    tokens = [1] * len(pieces)
+    if recorded.tokens is not None:
+        each = recorded.tokens // len(pieces)
+        tokens = [each] * (len(pieces) - 1)
+        tokens.append(recorded.tokens - sum(tokens))
+    deltas = [Delta(0, piece, count) for piece, count in zip(pieces, tokens, strict=True)]
+    first, prompted = deltas[0], recorded.prompt_tokens
+    deltas[0] = replace(first, prompt_tokens=prompted, reasoning=recorded.reasoning)
+    deltas[-1] = replace(deltas[-1], finish_reason=recorded.finish_reason)
+    return [((n + 1) * recorded.pause_s, delta) for n, delta in enumerate(deltas)]
 
 
 def _stopped(recorded: Recorded, prompt: Prompt) -> Recorded:
