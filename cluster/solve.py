@@ -13,6 +13,7 @@ import typer
 
 from votebox.cluster import checks
 from votebox.cluster.errors import ABSTAINED, BadUsage, translated
+from votebox.cluster.recordings import check_folder, read_asked, replayed
 from votebox.cluster.result import write_json, write_verdict
 from votebox.cluster.screen import Screen
 from votebox.cluster.state import new_log, read_app, traces_dir
@@ -36,6 +37,8 @@ class _Asked:
     no_trace: bool = False
     max_total_tokens: int | None = None
     max_sandbox_s: float | None = None
+    record: str | None = None
+    replay: str | None = None
 
     @property
     def kept_in(self) -> str | None:
@@ -103,6 +106,13 @@ def solve(
         str | None, typer.Option(metavar="URL", help="Keep traces there: a folder or a URI.")
     ] = None,
     no_trace: Annotated[bool, typer.Option("--no-trace", help="Keep no trace.")] = False,
+    record: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="With --local or --endpoint: record the solve there."),
+    ] = None,
+    replay: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Solve over a recording, at once.")
+    ] = None,
 ) -> int:
     """Answer a question by a vote of many reasoning chains.
 
@@ -112,6 +122,12 @@ def solve(
     """
     _check_alone({"--url": url, "--endpoint": endpoint, "--local": local or None})
     _check_alone({"--traces": traces, "--no-trace": no_trace or None})
+    for option, value in {"--url": url, "--endpoint": endpoint, "--local": local or None}.items():
+        _check_alone({"--replay": replay, option: value})
+    for option, value in {"--model": model, "--traces": traces, "--record": record}.items():
+        _check_alone({"--replay": replay, option: value})
+    if record is not None and not local and endpoint is None:
+        raise BadUsage("--record needs a solve in this process", "add --local or --endpoint URL")
     _check_alone({"--traces": traces, "--url": url})
     _check_together(url=url, endpoint=endpoint, model=model, endpoint_model=endpoint_model)
     for option, seconds in (("--deadline-s", deadline_s), ("--max-sandbox-s", max_sandbox_s)):
@@ -130,7 +146,11 @@ def solve(
         no_trace,
         max_total_tokens,
         max_sandbox_s,
+        record,
+        replay,
     )
+    if replay is not None:
+        return _replay(asked, replay, json=json)
     if local or endpoint is not None:
         return _solve_locally(asked, json=json)
     return _solve_in_app(
@@ -235,6 +255,7 @@ def _solve_locally(asked: _Asked, *, json: bool) -> int:
         asked.kept_in,
         asked.max_total_tokens,
         asked.max_sandbox_s,
+        None if asked.record is None else check_folder(asked.record),
     )
     log = new_log("local")
     codes: list[int] = []
@@ -251,6 +272,29 @@ def _solve_locally(asked: _Asked, *, json: bool) -> int:
         except VoteboxError as e:
             raise translated(e, log) from e
     return codes[0]
+
+
+def _replay(asked: _Asked, folder: str, *, json: bool) -> int:
+    """Solve over a recording, with its seed; the question has to be its own."""
+    from votebox.plugins import Registry, SolveOptions, VoteboxError
+
+    recorded, registry = read_asked(folder), Registry.load()
+    if asked.question != recorded.question:
+        problem = f"the recording is of another question: {recorded.question:.80}"
+        raise BadUsage(problem, "ask that, as it was asked")
+    recipe = checks.check_recipe(asked.recipe or recorded.recipe, registry)
+    try:
+        options = SolveOptions(
+            chains=asked.chains,
+            seed=recorded.seed if asked.seed is None else asked.seed,
+            deadline_s=asked.deadline_s,
+            max_total_tokens=asked.max_total_tokens,
+            max_sandbox_s=asked.max_sandbox_s,
+        )
+        events = replayed(folder, asked.question, recipe, registry, options)
+    except VoteboxError as e:
+        raise translated(e) from e
+    return _finish(events[-1]["verdict"], sys.stdout, json=json)
 
 
 def _finish(verdict: Mapping[str, Any], out: TextIO, *, json: bool) -> int:
