@@ -1,8 +1,9 @@
 """Drive one solve: launch chains, ask the stop rule, keep the budget, reach the verdict."""
 
 import asyncio
+import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -28,6 +29,10 @@ __all__ = ["CUT_SHORT", "Run", "answered", "new_id"]
 
 CUT_SHORT: Final = frozenset({"deadline", "budget"})
 """The reasons to end a solve after which unfinished chains are heard, too."""
+
+_GRACE_S: Final = 5.0  # an engine that does not answer delays a verdict by this at most
+
+_log = logging.getLogger(__name__)
 
 
 class Run:
@@ -99,7 +104,7 @@ class Run:
         for task in flying:
             task.cancel()
         closing = (sampler.aclose() for sampler in set(self._samplers.values()))
-        await asyncio.gather(*flying, *closing, return_exceptions=True)
+        await _gone(self.recipe.name, *flying, *closing)
         for chain in flying.values():
             chain.log.ended = ended
             self._report(chain)
@@ -123,7 +128,7 @@ class Run:
         finally:
             final.cancel()
             broke.cancel()
-            await asyncio.gather(final, return_exceptions=True)
+            await _gone(self.recipe.name, final)
             await self._shut()
         cut: StopReason = "budget" if self._broke.is_set() else "deadline"
         return self._ballot.running(heard), why if why in CUT_SHORT else cut
@@ -132,7 +137,8 @@ class Run:
         """End what steps have left running; let them start nothing more."""
         if self._box is not None:
             self._box.close()
-        await asyncio.gather(*(engine.aclose() for engine in self._metered.values()))
+        closing = (engine.aclose() for engine in self._metered.values())
+        await _gone(self.recipe.name, *closing)
 
     async def _drive(self) -> StopReason:
         while True:
@@ -273,6 +279,18 @@ class Run:
         self._spent += tokens
         if self._max_tokens is not None and self._spent >= self._max_tokens:
             self._broke.set()
+
+
+async def _gone(recipe: str, *ending: Awaitable[object]) -> None:
+    """Wait until all have ended, however they do, but not for ever: the answer is there."""
+    tasks = [asyncio.ensure_future(each) for each in ending]
+    if tasks:
+        late = (await asyncio.wait(tasks, timeout=_GRACE_S))[1]
+        if late:
+            _log.warning("recipe %s: %d parts still run after %g s", recipe, len(late), _GRACE_S)
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.exception()  # looked at: their chains, or the caller, know of it
 
 
 def answered(

@@ -233,6 +233,24 @@ def test_steps_behind_the_vote_share_the_seconds_of_programs() -> None:
     assert (seen, box.ran) == (["rejected"], ["six()"] * 2)
 
 
+def test_an_engine_that_never_closes_delays_the_verdict_by_seconds_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Deaf(ReplayEngine):
+        def sample(self, prompts: Any) -> Any:
+            stream = super().sample(prompts)
+            stream.aclose = never.wait  # type: ignore[method-assign,assignment]
+            return stream
+
+    never = asyncio.Event()
+    engine = Deaf(lambda prompt: SLOW)
+    recipe = load_recipe(toml(), registry())
+    solver = Solver(engine, None, registry())
+    verdict = run_virtual(solver.solve(Problem("?"), recipe, SolveOptions(deadline_s=1)))
+    assert (verdict.stop_reason, verdict.wall_s) == ("deadline", 6)
+    assert "still run after 5 s" in caplog.text
+
+
 LADDER = """
 [[ladder]]
 below_s = 10.0
