@@ -14,14 +14,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from votebox.plugins.errors import EngineError
-from votebox.plugins.nouns import Message, Prompt
+from votebox.plugins.nouns import Completion, Message, Prompt
 from votebox.plugins.ports import Delta
+from votebox.plugins.recipe import Recipe
 from votebox.plugins.recordfile import Timed, read_replies
+from votebox.plugins.verdicts import ModelCall, Verdict
 
 __all__ = ["Recorded", "ReplayEngine"]
+
+_PIECES: Final = 64  # of a reply whose own pieces are not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +85,31 @@ class ReplayEngine:
             model, replies = read_replies(Path(path))
         except ValueError as e:
             raise EngineError("replay", str(e), "record a solve anew") from e
-        known: dict[tuple[tuple[Message, ...], int | None], deque[Timed]] = defaultdict(deque)
-        for prompt, timed in replies:
-            known[prompt.messages, prompt.seed].append(timed)
+        return cls(_known(model, replies), model=model, speed=speed)
 
-        def reply(prompt: Prompt) -> Timed:
-            found = known.get((prompt.messages, prompt.seed))
-            if found is None:
-                start = prompt.messages[-1].content[:80]
-                problem = f"has no recording of seed {prompt.seed} and a prompt ending in {start!r}"
-                raise EngineError(model, problem, "solve with the seed and recipe of the recording")
-            return found.popleft() if len(found) > 1 else found[0]
+    @classmethod
+    def from_verdict(cls, verdict: Verdict, recipe: Recipe, *, speed: float = 1.0) -> Self:
+        """Replay the replies of a verdict, which may be a trace's.
 
-        return cls(reply, model=model, speed=speed)
+        It knows when each reply began and ended, so the text comes evenly in between; all
+        else is as in `from_recording`.
+
+        Raises:
+            EngineError: its recipe runs programs inside of replies, which cannot be told apart.
+        """
+        model = next((c.model for chain in verdict.chains for c in chain.completions), "replay")
+        for node in recipe.nodes.values():
+            if node.kind == "sandbox" and node.options.turn == "inline":
+                problem = (
+                    f"node {node.id!r} of recipe {recipe.name!r} runs programs inside of replies"
+                )
+                raise EngineError(model, problem, "record such a solve with a RecordingEngine")
+        replies = [
+            (call.prompt, _spread(completion, call, chain.end_s or verdict.wall_s))
+            for chain in verdict.chains
+            for call, completion in zip(chain.calls, chain.completions, strict=True)
+        ]
+        return cls(_known(model, replies), model=model, speed=speed)
 
     @classmethod
     def from_file(cls, path: str | Path, *, model: str = "replay") -> Self:
@@ -217,6 +233,40 @@ class ReplayStream:
         return list(batch.values())
 
 
+def _known(model: str, replies: Iterable[tuple[Prompt, Timed]]) -> _Answer:
+    """Return the function that answers a prompt with what is known for it."""
+    known: dict[tuple[tuple[Message, ...], int | None], deque[Timed]] = defaultdict(deque)
+    for prompt, timed in replies:
+        known[prompt.messages, prompt.seed].append(timed)
+
+    def reply(prompt: Prompt) -> Timed:
+        found = known.get((prompt.messages, prompt.seed))
+        if found is None:
+            start = prompt.messages[-1].content[:80]
+            problem = f"has no recording of seed {prompt.seed} and a prompt ending in {start!r}"
+            raise EngineError(model, problem, "solve with the seed and recipe of the recording")
+        return found.popleft() if len(found) > 1 else found[0]
+
+    return reply
+
+
+def _spread(completion: Completion, call: ModelCall, chain_end_s: float) -> Timed:
+    """Return a reply whose pieces come evenly until its end, or that of its chain."""
+    spent, cut = completion.usage, call.end_s is None
+    took_s = (chain_end_s if call.end_s is None else call.end_s) - call.start_s
+    chars = max(1, math.ceil(len(completion.text) / _PIECES))
+    pieces = max(1, math.ceil(len(completion.text) / chars))
+    recorded = Recorded(
+        completion.text,
+        completion.reasoning,
+        "" if cut else completion.finish_reason or "stop",
+        spent.completion_tokens,
+        spent.prompt_tokens,
+        took_s / pieces,
+    )
+    return Timed(tuple(_cut_up(recorded, chars)), took_s if cut else None)
+
+
 def _timeline(timed: Timed, model: str) -> Sequence[tuple[float, Delta]]:
     """Return the pieces of a recorded reply; one that was cut off ends with an error."""
     if timed.end_s is None:
@@ -239,7 +289,7 @@ def _cut_up(recorded: Recorded, chars: int) -> Sequence[tuple[float, Delta]]:
     deltas = [Delta(0, piece, count) for piece, count in zip(pieces, tokens, strict=True)]
     first, prompted = deltas[0], recorded.prompt_tokens
     deltas[0] = replace(first, prompt_tokens=prompted, reasoning=recorded.reasoning)
-    deltas[-1] = replace(deltas[-1], finish_reason=recorded.finish_reason)
+    deltas[-1] = replace(deltas[-1], finish_reason=recorded.finish_reason or None)
     return [((n + 1) * recorded.pause_s, delta) for n, delta in enumerate(deltas)]
 
 

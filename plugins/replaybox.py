@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from votebox.plugins.recordfile import RecordedProgram, digest_of, read_programs
+from votebox.plugins.verdicts import Verdict
 from votebox.sandbox import Execution, Limits, SandboxError
 
 __all__ = ["ReplaySandbox"]
@@ -45,6 +46,20 @@ class ReplaySandbox:
             return cls(read_programs(Path(path)), speed=speed)
         except ValueError as e:
             raise SandboxError(f"{e}; record a solve anew") from e
+
+    @classmethod
+    def from_verdict(cls, verdict: Verdict, *, speed: float = 1.0) -> Self:
+        """Replay the programs of a verdict, which may be a trace's; each starts afresh."""
+        return cls(
+            [
+                RecordedProgram(code, execution, run.end_s - run.start_s)
+                for chain in verdict.chains
+                for run, code, execution in zip(
+                    chain.runs, chain.programs, chain.executions, strict=True
+                )
+            ],
+            speed=speed,
+        )
 
     async def run(
         self,

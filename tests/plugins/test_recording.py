@@ -33,6 +33,7 @@ from votebox.plugins import (
     SolveOptions,
     Solver,
     Timed,
+    TraceStore,
     Verdict,
     load_recipe,
     run_virtual,
@@ -127,6 +128,35 @@ def test_a_recording_of_real_time_replays_to_the_same_verdict_in_the_same_order(
     for key in ("answer", "votes", "stop_reason", "confidence", "usage"):
         assert verdict_of(first)[key] == verdict_of(second)[key]
     assert verdict_of(second)["wall_s"] == pytest.approx(verdict_of(first)["wall_s"], abs=0.2)
+
+
+@pytest.mark.parametrize("name", ["vote", "tool-loop", "aimo-qwq"])
+def test_a_trace_replays_to_its_verdict(tmp_path: Path, name: str) -> None:
+    recipe, options = registry().recipe(name), SolveOptions(seed=3, chains=6)
+    solver = Solver(writer(), machine(), registry())
+    verdict = run_virtual(solver.solve(QUESTION, recipe, options))
+    store = TraceStore(str(tmp_path))
+    assert store.append(verdict, QUESTION, recipe)
+    trace = store.read(verdict.id)
+    kept = trace.verdict
+    again = Solver(
+        ReplayEngine.from_verdict(kept, recipe), ReplaySandbox.from_verdict(kept), registry()
+    )
+    second = run_virtual(again.solve(QUESTION, recipe, options))
+    assert (second.answer, second.seed, second.stop_reason) == ("42", 3, verdict.stop_reason)
+    assert second.wall_s == pytest.approx(verdict.wall_s, rel=0.1)
+    assert [c.ended for c in second.chains] == [c.ended for c in verdict.chains]
+    for before, after in zip(verdict.chains, second.chains, strict=True):
+        spent = (before.usage.completion_tokens, after.usage.completion_tokens)
+        assert spent[0] == pytest.approx(spent[1], abs=2 if before.aborted else 0)
+
+
+def test_a_trace_with_programs_inside_of_replies_is_refused() -> None:
+    recipe = registry().recipe("tool-inline")
+    solver = Solver(writer(), machine(), registry())
+    verdict = run_virtual(solver.solve(QUESTION, recipe, SolveOptions(seed=3, chains=2)))
+    with pytest.raises(EngineError, match="runs programs inside of replies"):
+        ReplayEngine.from_verdict(verdict, recipe)
 
 
 @pytest.fixture(scope="module")
