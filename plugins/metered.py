@@ -104,22 +104,27 @@ class MeteredSandbox:
     async def run(
         self,
         code: str,
-        limits: Limits = Limits(),  # noqa: B008 - frozen
+        limits: Limits | None = None,
         session: str | None = None,
         files: Mapping[str, str | bytes] | None = None,
-        stdin: str = "",
+        stdin: str | bytes = "",
+        **more: Any,
     ) -> Execution:
-        """Return what the program did, or that it was rejected."""
-        given = {"session": session, "files": files, "stdin": stdin}
-        told: dict[str, Any] = {name: value for name, value in given.items() if value}
+        """Return what the program did, or that it was rejected.
+
+        `more` is what a sandbox takes beyond the port.
+        """
         if self._closed:
             await asyncio.Event().wait()
         if self._most_s is not None:
             left_s = self._most_s - self._spent_s
             if left_s < _LEAST_WALL_S:
                 return Execution.rejected("the solve's seconds in the sandbox are used up")
+            limits = limits or Limits()
             limits = replace(limits, wall_s=min(limits.wall_s, left_s))
-        execution = await self._sandbox.run(code, limits=limits, **told)
+        given = {"limits": limits, "session": session, "files": files, "stdin": stdin, **more}
+        told: dict[str, Any] = {name: value for name, value in given.items() if value}
+        execution = await self._sandbox.run(code, **told)
         self._spent_s += execution.wall_s
         return execution
 

@@ -30,6 +30,7 @@ __all__ = [
     "digest_of",
     "read_programs",
     "read_replies",
+    "stdin_text",
     "write_programs",
     "write_replies",
 ]
@@ -79,6 +80,11 @@ def digest_of(files: Mapping[str, str | bytes] | None) -> str:
         made.update(f"{len(name)}:{name}:{len(data)}:".encode("utf-8", "surrogatepass"))
         made.update(data)
     return made.hexdigest()
+
+
+def stdin_text(stdin: str | bytes) -> str:
+    """Return a program's input as text, whatever bytes it is made of."""
+    return stdin if isinstance(stdin, str) else stdin.decode("utf-8", "surrogateescape")
 
 
 def write_replies(path: Path, model: str, replies: Iterable[tuple[Prompt, Timed]]) -> None:

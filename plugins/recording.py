@@ -17,6 +17,7 @@ from votebox.plugins.recordfile import (
     RecordedProgram,
     Timed,
     digest_of,
+    stdin_text,
     write_programs,
     write_replies,
 )
@@ -135,23 +136,25 @@ class RecordingSandbox:
     async def run(
         self,
         code: str,
-        limits: Limits = Limits(),  # noqa: B008 - frozen
+        limits: Limits | None = None,
         session: str | None = None,
         files: Mapping[str, str | bytes] | None = None,
-        stdin: str = "",
+        stdin: str | bytes = "",
+        **more: Any,
     ) -> Execution:
-        """Return what the program did."""
-        given = {"session": session, "files": files, "stdin": stdin}
+        """Return what the program did; `more` is what a sandbox takes beyond the port."""
+        given = {"limits": limits, "session": session, "files": files, "stdin": stdin, **more}
         told: dict[str, Any] = {name: value for name, value in given.items() if value}
         clock = asyncio.get_running_loop().time
         called, number = clock(), len(self._programs)
         self._zero = called if self._zero is None else self._zero
         start_s = called - self._zero
-        kept = RecordedProgram(code, None, 0.0, stdin, digest_of(files), session or "", start_s)
+        said = stdin_text(stdin)
+        kept = RecordedProgram(code, None, 0.0, said, digest_of(files), session or "", start_s)
         self._programs[number] = kept
         execution: Execution | None = None
         try:
-            execution = await self._sandbox.run(code, limits=limits, **told)
+            execution = await self._sandbox.run(code, **told)
         finally:
             took_s = clock() - called
             self._programs[number] = replace(kept, execution=execution, took_s=took_s)

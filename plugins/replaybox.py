@@ -4,9 +4,9 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from votebox.plugins.recordfile import RecordedProgram, digest_of, read_programs
+from votebox.plugins.recordfile import RecordedProgram, digest_of, read_programs, stdin_text
 from votebox.plugins.verdicts import Verdict
 from votebox.sandbox import Execution, Limits, SandboxError
 
@@ -64,15 +64,16 @@ class ReplaySandbox:
     async def run(
         self,
         code: str,
-        limits: Limits = Limits(),  # noqa: B008 - frozen
+        limits: Limits | None = None,
         session: str | None = None,
         files: Mapping[str, str | bytes] | None = None,
-        stdin: str = "",
+        stdin: str | bytes = "",
+        **more: Any,
     ) -> Execution:
         """Return what the program did; raise SandboxError if that was not recorded."""
         self.ran.append(code)
         before = self._sessions.get(session, ()) if session else ()
-        found = self._known.get((before, code, stdin, digest_of(files)))
+        found = self._known.get((before, code, stdin_text(stdin), digest_of(files)))
         if session:
             self._sessions[session] = (*before, code)
         if found is None:

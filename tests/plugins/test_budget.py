@@ -16,6 +16,7 @@ from votebox.plugins import (
     Prompt,
     RecipeError,
     Recorded,
+    RecordingSandbox,
     ReplayEngine,
     SolveOptions,
     Solver,
@@ -325,3 +326,19 @@ def test_a_ladder_is_part_of_the_hash_and_of_the_drawing() -> None:
 def test_a_wrong_ladder_is_refused_when_loaded(table: str, words: str) -> None:
     with pytest.raises(RecipeError, match=words):
         load_recipe(toml(tail=f"[[ladder]]\n{table}"), registry())
+
+
+def test_a_step_reaches_what_a_sandbox_takes_beyond_the_port() -> None:
+    class Box:
+        async def run(self, code: str, **given: Any) -> Any:
+            told.append(given)
+            return ok("")
+
+    async def late(inputs: Any, ports: Any, options: None = None) -> Any:
+        await ports.sandbox.run("check()", collect=("made.txt",))
+        await RecordingSandbox(ports.sandbox).run("check()", stdin=b"\xff", collect=("made.txt",))
+        return inputs["elect"]
+
+    told: list[Any] = []
+    solved(replies("it is 42"), Box(), step(late), tail=PROGRAM + LATE, read=READ)
+    assert told == [{"collect": ("made.txt",)}, {"stdin": b"\xff", "collect": ("made.txt",)}]

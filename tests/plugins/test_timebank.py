@@ -1,15 +1,34 @@
 """Deal time to questions: the bank's promises, for any numbers."""
 
 import asyncio
+import doctest
 import heapq
 import math
 from dataclasses import dataclass
+from types import ModuleType
 
 import pytest
+from contract import registry, toml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from votebox.plugins import ProblemError, TimeBank, TimeShare
+from votebox.plugins import (
+    Problem,
+    ProblemError,
+    Prompt,
+    Recipe,
+    Recorded,
+    ReplayEngine,
+    SolveOptions,
+    Solver,
+    TimeBank,
+    TimeShare,
+    Verdict,
+    load_recipe,
+    run_virtual,
+    timebank,
+    virtualtime,
+)
 
 SECONDS = st.floats(0.01, 1e4)
 PARTS = st.floats(0, 1)
@@ -183,3 +202,77 @@ def test_wrong_numbers_are_named(wrong: dict[str, float]) -> None:
         ProblemError, match=next(iter(wrong)) if wrong != {"questions": None} else "most_s"
     ):
         TimeBank(**{"total_s": 10, "questions": 2, **wrong})
+
+
+async def _asked(number: int, bank: TimeBank, solver: Solver, recipe: Recipe) -> Verdict:
+    async with bank.question() as share:
+        options = SolveOptions(deadline_s=share.deadline_s, seed=number)
+        return await solver.solve(Problem(f"question {number}"), recipe, options)
+
+
+def test_a_bank_bounds_a_batch_of_solves_and_hard_questions_take_what_easy_ones_leave() -> None:
+    hard = {"question 3", "question 8"}
+
+    def reply(prompt: Prompt) -> Recorded:
+        # Hard ones need more than the first share, 0.9 * 60 / 12 = 4.5 s.
+        pause_s = 5.5 if prompt.messages[-1].content in hard else 0.5
+        return Recorded("so it is 42", pause_s=pause_s)
+
+    ladder = "[[ladder]]\nbelow_s = 4.0\nchains = 1"
+    recipe = load_recipe(toml(tail=ladder), registry())
+
+    async def batch(at_once: int) -> tuple[list[Verdict], float]:
+        clock = asyncio.get_running_loop().time
+        bank = TimeBank(60, 12, at_once=at_once, least_s=1, clock=clock)
+        solver = Solver(ReplayEngine(reply, piece_chars=100), None, registry())
+        asked = (_asked(number, bank, solver, recipe) for number in range(12))
+        return await asyncio.gather(*asked), clock()
+
+    for at_once in (1, 2, 12):
+        verdicts, took_s = run_virtual(batch(at_once))
+        assert took_s <= 60
+        assert [v.answer for v in verdicts] == ["42"] * 12
+        assert {v.stop_reason for v in verdicts} == {"exhausted"}
+    tight = run_virtual(batch(1))[0]
+    assert {v.ladder_s for v in tight} == {None}
+
+
+def test_a_tight_bank_takes_the_ladder_and_every_question_still_ends_in_time() -> None:
+    slow = ReplayEngine(lambda prompt: Recorded("so it is 42", pause_s=3.0), piece_chars=100)
+    recipe = load_recipe(toml(tail="[[ladder]]\nbelow_s = 4.0\nchains = 1"), registry())
+
+    async def batch() -> tuple[list[Verdict], float]:
+        clock = asyncio.get_running_loop().time
+        bank = TimeBank(20, 8, least_s=1, clock=clock)
+        solver = Solver(slow, None, registry())
+        asked = (_asked(number, bank, solver, recipe) for number in range(8))
+        return await asyncio.gather(*asked), clock()
+
+    verdicts, took_s = run_virtual(batch())
+    assert took_s <= 20
+    assert {v.stop_reason for v in verdicts} == {"exhausted", "deadline"}
+    cut = [v for v in verdicts if v.stop_reason == "deadline"]
+    assert all((v.answer, v.planned, v.ladder_s) == (None, 1, 4.0) for v in cut)
+    assert len(slow.aborted) == len(cut)
+
+
+@pytest.mark.parametrize("module", [timebank, virtualtime])
+def test_the_examples_in_the_docstrings_run(module: ModuleType) -> None:
+    assert doctest.testmod(module).attempted > 0
+    assert doctest.testmod(module).failed == 0
+
+
+def test_virtual_time_jumps_from_timer_to_timer_in_their_order() -> None:
+    async def main() -> list[tuple[float, str]]:
+        loop, seen = asyncio.get_running_loop(), []
+        for at, name in ((86_400.0 * 3, "third"), (0.25, "first"), (7.5, "second")):
+            loop.call_at(at, lambda name=name: seen.append((loop.time(), name)))
+        await asyncio.sleep(86_400 * 4)
+        return seen
+
+    assert run_virtual(main()) == [(0.25, "first"), (7.5, "second"), (86_400 * 3, "third")]
+
+
+def test_in_virtual_time_a_wait_without_an_end_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="no timer is set"):
+        run_virtual(asyncio.Event().wait())
