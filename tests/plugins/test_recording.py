@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contract import FakeBox, ok, registry, toml
+from contract import FakeBox, ok, plugin, registry, toml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -108,6 +108,26 @@ def test_a_shipped_recipe_replays_event_by_event_at_the_same_times(
     assert verdict_of(first)["answer"] == "42"
     assert len({at for at, _ in first}) > 10  # things came at many times
     assert any(wire["type"] == "program_started" for _, wire in first)
+
+
+def test_what_a_guard_ended_ends_again_at_the_same_time(tmp_path: Path) -> None:
+    guarded = plugin(
+        register_stops=lambda register: register(
+            "guard:short", lambda progress, options: "long" if progress.tokens > 9 else None
+        )
+    )
+    recipe = load_recipe(toml(tail='[[guards]]\nuse = "guard:short"'), registry(guarded))
+    number = itertools.count(1)
+    engine = RecordingEngine(
+        ReplayEngine(lambda prompt: Recorded(f"{'on and ' * 9 * next(number)}42", pause_s=1.0))
+    )
+    options = SolveOptions(seed=3)
+    first = run_virtual(watched(engine, None, recipe, options))
+    engine.save(tmp_path / "engine.jsonl")
+    again = ReplayEngine.from_recording(tmp_path / "engine.jsonl")
+    assert run_virtual(watched(again, None, recipe, options)) == first
+    assert [c["ended"] for c in verdict_of(first)["chains"]] == [*["answered"] * 2, *["long"] * 2]
+    assert len(again.aborted) == 2
 
 
 def test_a_recording_of_real_time_replays_to_the_same_verdict_in_the_same_order(
