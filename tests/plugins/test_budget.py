@@ -342,3 +342,17 @@ def test_a_step_reaches_what_a_sandbox_takes_beyond_the_port() -> None:
     told: list[Any] = []
     solved(replies("it is 42"), Box(), step(late), tail=PROGRAM + LATE, read=READ)
     assert told == [{"collect": ("made.txt",)}, {"stdin": b"\xff", "collect": ("made.txt",)}]
+
+
+def test_a_chain_cut_off_in_its_program_is_heard_with_what_it_has_said() -> None:
+    printed = '[nodes.printed]\nuse = "extract:last-word"\nafter = ["run"]\n'
+    both = '[nodes.elect]\nuse = "vote:majority"\nafter = ["read", "printed"]'
+    verdict = solved(
+        replies("<py>spin()</py> and so 42"),
+        FakeBox(pause_s=100),
+        options=SolveOptions(deadline_s=20),
+        tail=PROGRAM + printed,
+        elect=both,
+    )
+    assert (verdict.answer, verdict.stop_reason, verdict.finished) == ("42", "deadline", 0)
+    assert verdict.votes[0].weight == 4

@@ -498,3 +498,13 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ReplayEngine.from_recording(tmp_path / "nowhere.jsonl")
     with pytest.raises(SandboxError, match=r"nowhere\.jsonl"):
         ReplaySandbox.from_recording(tmp_path / "nowhere.jsonl")
+
+
+def test_a_reply_its_engine_gave_up_is_one_that_was_cut_off(tmp_path: Path) -> None:
+    given_up = Recorded("ab", finish_reason="abort", pause_s=1)
+    path = recorded(tmp_path / "r.jsonl", lambda prompt: given_up, ONE)
+    batches = run_virtual(streamed(ReplayEngine.from_recording(path), ONE))
+    assert [(at, d.text, d.error is None) for at, (d,) in batches] == [
+        (1, "a", True),
+        (2, "", False),
+    ]

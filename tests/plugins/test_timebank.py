@@ -96,6 +96,14 @@ def test_every_question_gets_the_least_when_the_total_holds_that(
     assert all(share.deadline_s >= least * (1 - 1e-6) for share in shares)
 
 
+def test_a_share_leaves_room_for_the_least_of_later_questions() -> None:
+    clock = Clock()
+    bank = TimeBank(2.9, 3, reserve=0, least_s=1, at_once=2, clock=clock)
+    shares = dealt(bank, clock, [1.0] * 3, 2)
+    # An equal part is 2 * 2.9 / 3 = 1.93 s; a second one of that would leave the third 0.97 s.
+    assert [round(share.deadline_s, 6) for share in shares] == [1.933333, 1.9, 1.0]
+
+
 @given(total=SECONDS, questions=st.integers(2, 40), reserve=st.floats(0, 0.9), use=PARTS)
 def test_unused_time_comes_back_to_the_next_question(
     total: float, questions: int, reserve: float, use: float
