@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 from votebox.cluster.errors import INTERRUPTED
 from votebox.cluster.keeper import adopt_orphans, end_all
+from votebox.cluster.recordings import Recorder
 from votebox.cluster.screen import Show
 
 if TYPE_CHECKING:
-    from votebox.plugins import Engine, Recipe, Registry
+    from votebox.plugins import Engine, Recipe, Registry, SandboxPort, SolveOptions
 
 __all__ = ["LocalPlan", "ended_at_once", "leave", "quiet", "solve_here"]
 
@@ -32,7 +33,8 @@ _GRACE_S: Final = 0.5
 class LocalPlan:
     """Say what to solve and with which engine; None leaves the other side's default.
 
-    `endpoint` None means vLLM in this process with `model`; `traces` None keeps none.
+    `endpoint` None means vLLM in this process with `model`; `traces` None keeps none, and
+    `record` is the folder to record the solve into.
     """
 
     question: str
@@ -45,6 +47,22 @@ class LocalPlan:
     endpoint: str | None = None
     endpoint_model: str | None = None
     traces: str | None = None
+    max_total_tokens: int | None = None
+    max_sandbox_s: float | None = None
+    record: Path | None = None
+
+    @property
+    def options(self) -> "SolveOptions":
+        """Return what overrides the recipe."""
+        from votebox.plugins import SolveOptions
+
+        return SolveOptions(
+            chains=self.chains,
+            seed=self.seed,
+            deadline_s=self.deadline_s,
+            max_total_tokens=self.max_total_tokens,
+            max_sandbox_s=self.max_sandbox_s,
+        )
 
 
 @contextmanager
@@ -117,25 +135,28 @@ def leave(code: int) -> NoReturn:
 
 
 async def _solve(plan: LocalPlan, show: Show, answered: Callable[[dict[str, Any]], None]) -> None:
-    from votebox.plugins import Problem, TraceStore, to_wire
-    from votebox.plugins.solver import SolveOptions, Solver
+    from votebox.plugins import Problem, Solver, TraceStore, to_wire
     from votebox.sandbox import Sandbox
 
-    options = SolveOptions(chains=plan.chains, seed=plan.seed, deadline_s=plan.deadline_s)
     async with AsyncExitStack() as stack:
-        sandbox = None
+        sandbox: SandboxPort | None = None
         if plan.recipe.needs_sandbox:  # first, because it fails at once where it cannot run
             show({"type": "stage", "text": "starting the sandbox"})
             sandbox = await stack.enter_async_context(Sandbox(workers=2))
         engine = await _engine(plan, show, stack)
         store = TraceStore(plan.traces) if plan.traces is not None else None
+        recorder = None if plan.record is None else Recorder(plan.record, engine, sandbox)
+        if recorder is not None:
+            engine, sandbox = recorder.engine, recorder.sandbox
         solver = Solver(engine, sandbox, plan.registry, store)
-        events = solver.events(Problem(plan.question), plan.recipe, options)
+        events = solver.events(Problem(plan.question), plan.recipe, plan.options)
         stack.push_async_callback(events.aclose)
         async for event in events:
             wire: Mapping[str, Any] = to_wire(event)
             show(wire)
             if wire["type"] == "verdict_reached":
+                if recorder is not None:
+                    recorder.save(plan.question, plan.recipe.name, wire["verdict"]["seed"])
                 answered(dict(wire["verdict"]))
 
 

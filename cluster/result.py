@@ -72,6 +72,10 @@ def _cost(verdict: Mapping[str, Any]) -> str:
         f"{verdict['wall_s']:.1f} s",
         f"recipe {verdict['recipe']}, seed {verdict['seed']}",
     ]
+    if verdict["stop_reason"] in ("deadline", "budget"):
+        parts.insert(1, f"cut short by the {verdict['stop_reason']}")
+    if verdict.get("ladder_s"):
+        parts.insert(1, f"ladder below {verdict['ladder_s']:g} s")
     if verdict["stopped_by"]:
         parts.insert(1, f"stopped by {verdict['stopped_by']}")
     if verdict.get("flip_chance"):  # 0 once all chains have ended

@@ -14,6 +14,7 @@ import typer
 
 from votebox.cluster import checks
 from votebox.cluster.errors import ABSTAINED, BadUsage, translated
+from votebox.cluster.recordings import check_folder, read_asked, replayed
 from votebox.cluster.result import write_json, write_verdict
 from votebox.cluster.screen import Screen
 from votebox.cluster.state import App, new_log, place_of, read_app, traces_dir
@@ -35,6 +36,10 @@ class _Asked:
     endpoint_model: str | None
     traces: str | None = None
     no_trace: bool = False
+    max_total_tokens: int | None = None
+    max_sandbox_s: float | None = None
+    record: str | None = None
+    replay: str | None = None
 
     @property
     def kept_in(self) -> str | None:
@@ -50,6 +55,8 @@ class _Asked:
             "chains": self.chains,
             "seed": self.seed,
             "deadline_s": self.deadline_s,
+            "max_total_tokens": self.max_total_tokens,
+            "max_sandbox_s": self.max_sandbox_s,
             "trace": False if self.no_trace else None,
         }
         return {name: value for name, value in body.items() if value is not None}
@@ -70,6 +77,13 @@ def solve(
     ] = None,
     deadline_s: Annotated[
         float | None, typer.Option(min=0.001, help="Answer with what is there after S seconds.")
+    ] = None,
+    max_total_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Answer with what is there after N tokens.")
+    ] = None,
+    max_sandbox_s: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Run programs for S seconds, all chains' together."),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Write the verdict as one JSON object.")
@@ -93,6 +107,13 @@ def solve(
         str | None, typer.Option(metavar="URL", help="Keep traces there: a folder or a URI.")
     ] = None,
     no_trace: Annotated[bool, typer.Option("--no-trace", help="Keep no trace.")] = False,
+    record: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="With --local or --endpoint: record the solve there."),
+    ] = None,
+    replay: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Solve over a recording, at once.")
+    ] = None,
 ) -> int:
     """Answer a question by a vote of many reasoning chains.
 
@@ -102,10 +123,17 @@ def solve(
     """
     _check_alone({"--url": url, "--endpoint": endpoint, "--local": local or None})
     _check_alone({"--traces": traces, "--no-trace": no_trace or None})
+    for option, value in {"--url": url, "--endpoint": endpoint, "--local": local or None}.items():
+        _check_alone({"--replay": replay, option: value})
+    for option, value in {"--model": model, "--traces": traces, "--record": record}.items():
+        _check_alone({"--replay": replay, option: value})
+    if record is not None and not local and endpoint is None:
+        raise BadUsage("--record needs a solve in this process", "add --local or --endpoint URL")
     _check_alone({"--traces": traces, "--url": url})
     _check_together(url=url, endpoint=endpoint, model=model, endpoint_model=endpoint_model)
-    if deadline_s is not None and not deadline_s < float("inf"):
-        raise BadUsage(f"--deadline-s {deadline_s} is no number of seconds", "give one, as 60")
+    for option, seconds in (("--deadline-s", deadline_s), ("--max-sandbox-s", max_sandbox_s)):
+        if seconds is not None and not seconds < float("inf"):
+            raise BadUsage(f"{option} {seconds} is no number of seconds", "give one, as 60")
     asked = _Asked(
         checks.read_question(question),
         recipe,
@@ -117,7 +145,13 @@ def solve(
         endpoint_model,
         traces,
         no_trace,
+        max_total_tokens,
+        max_sandbox_s,
+        record,
+        replay,
     )
+    if replay is not None:
+        return _replay(asked, replay, json=json)
     if local or endpoint is not None:
         return _solve_locally(asked, json=json)
     return _solve_in_app(
@@ -221,6 +255,9 @@ def _solve_locally(asked: _Asked, *, json: bool) -> int:
         asked.endpoint,
         asked.endpoint_model,
         asked.kept_in,
+        asked.max_total_tokens,
+        asked.max_sandbox_s,
+        None if asked.record is None else check_folder(asked.record),
     )
     log = new_log("local")
     codes: list[int] = []
@@ -237,6 +274,29 @@ def _solve_locally(asked: _Asked, *, json: bool) -> int:
         except VoteboxError as e:
             raise translated(e, log) from e
     return codes[0]
+
+
+def _replay(asked: _Asked, folder: str, *, json: bool) -> int:
+    """Solve over a recording, with its seed; the question has to be its own."""
+    from votebox.plugins import Registry, SolveOptions, VoteboxError
+
+    recorded, registry = read_asked(folder), Registry.load()
+    if asked.question != recorded.question:
+        problem = f"the recording is of another question: {recorded.question:.80}"
+        raise BadUsage(problem, "ask that, as it was asked")
+    recipe = checks.check_recipe(asked.recipe or recorded.recipe, registry)
+    try:
+        options = SolveOptions(
+            chains=asked.chains,
+            seed=recorded.seed if asked.seed is None else asked.seed,
+            deadline_s=asked.deadline_s,
+            max_total_tokens=asked.max_total_tokens,
+            max_sandbox_s=asked.max_sandbox_s,
+        )
+        events = replayed(folder, asked.question, recipe, registry, options)
+    except VoteboxError as e:
+        raise translated(e) from e
+    return _finish(events[-1]["verdict"], sys.stdout, None, json=json)
 
 
 def _finish(verdict: Mapping[str, Any], out: TextIO, traces: str | None, *, json: bool) -> int:

@@ -80,6 +80,7 @@ class VoteboxOptions(BaseModel):
     rounds: int | None = None
     deadline_s: float | None = None
     max_total_tokens: int | None = None
+    max_sandbox_s: float | None = None
     trace: bool | None = None
 
 

@@ -21,6 +21,7 @@ OURS: Final = (
     "reason",
     "stop_reason",
     "stopped_by",
+    "ladder_s",
     "confidence",
     "votes",
     "usage",

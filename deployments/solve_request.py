@@ -14,6 +14,7 @@ OPTIONS: Final = (
     "seed",
     "deadline_s",
     "max_total_tokens",
+    "max_sandbox_s",
     "temperature",
     "max_tokens",
     "rounds",
@@ -45,6 +46,7 @@ class SolveRequest(BaseModel):
     seed: int | None = None
     deadline_s: Annotated[float, Field(allow_inf_nan=False)] | None = None
     max_total_tokens: int | None = None
+    max_sandbox_s: Annotated[float, Field(allow_inf_nan=False)] | None = None
     temperature: Annotated[float, Field(allow_inf_nan=False)] | None = None
     max_tokens: int | None = None
     rounds: int | None = None

@@ -47,11 +47,15 @@ from votebox.plugins.nouns import (
     Usage,
 )
 from votebox.plugins.ports import Delta, Engine, SampleStream, SandboxPort, TraceSink
-from votebox.plugins.recipe import Budget, Node, Recipe, Use
+from votebox.plugins.recipe import Budget, Node, Recipe, Step, Use
+from votebox.plugins.recordfile import RecordedProgram, Timed
+from votebox.plugins.recording import RecordingEngine, RecordingSandbox
 from votebox.plugins.recount import Recount, recipe_of, recount
 from votebox.plugins.registry import Plugin, Registry, declare
 from votebox.plugins.replay import Recorded, ReplayEngine
+from votebox.plugins.replaybox import ReplaySandbox
 from votebox.plugins.solver import MAX_QUESTION_CHARS, SolveOptions, Solver
+from votebox.plugins.timebank import TimeBank, TimeShare
 from votebox.plugins.tracerow import Trace
 from votebox.plugins.traces import Listing, TraceStore
 from votebox.plugins.verdicts import (
@@ -62,6 +66,7 @@ from votebox.plugins.verdicts import (
     StopReason,
     Verdict,
 )
+from votebox.plugins.virtualtime import VirtualLoop, run_virtual
 from votebox.plugins.voting import Advice, ChainProgress, Tally, VoteClass, VoteState
 from votebox.plugins.wire import to_wire, verdict_to_wire
 from votebox.sandbox import Execution, Limits
@@ -108,11 +113,15 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Recorded",
+    "RecordedProgram",
+    "RecordingEngine",
+    "RecordingSandbox",
     "Recount",
     "Register",
     "RegisterRecipe",
     "Registry",
     "ReplayEngine",
+    "ReplaySandbox",
     "SampleStream",
     "Sampling",
     "SandboxError",
@@ -120,9 +129,13 @@ __all__ = [
     "SolveOptions",
     "SolveStarted",
     "Solver",
+    "Step",
     "StopReason",
     "TableError",
     "Tally",
+    "TimeBank",
+    "TimeShare",
+    "Timed",
     "Trace",
     "TraceError",
     "TraceSink",
@@ -132,6 +145,7 @@ __all__ = [
     "Use",
     "Verdict",
     "VerdictReached",
+    "VirtualLoop",
     "VoteChanged",
     "VoteClass",
     "VoteState",
@@ -145,6 +159,7 @@ __all__ = [
     "load_recipe",
     "recipe_of",
     "recount",
+    "run_virtual",
     "to_wire",
     "verdict_to_wire",
 ]

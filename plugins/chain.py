@@ -47,8 +47,6 @@ from votebox.sandbox import Execution, SandboxError
 __all__ = ["Chain", "Ports", "SolveContext"]
 
 _SKIPPED: Final = object()
-_LEAST_WALL_S: Final = 0.05
-"""With less time left no program is started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +68,7 @@ class Ports:
 class SolveContext:
     """Hold what all chains of one solve share.
 
-    `clock` gives the seconds since its start. `ran` is told the wall seconds of each program,
-    and `sandbox_left` tells how many are left, None where there is no bound. For
-    `lowest_of_ended` see ChainProgress.
+    `clock` gives the seconds since its start. For `lowest_of_ended` see ChainProgress.
     """
 
     recipe: Recipe
@@ -85,8 +81,6 @@ class SolveContext:
     spend: Callable[[int], None]
     observe: Callable[..., None]
     clock: Callable[[], float]
-    ran: Callable[[float], None] = lambda _: None
-    sandbox_left: Callable[[], float | None] = lambda: None
     lowest_of_ended: Callable[[], tuple[float, ...]] = tuple
 
 
@@ -223,7 +217,6 @@ class Chain:
         self.log.runs.append(ProgramRun(node.id, number, start_s, self._c.clock()))
         self.log.programs.append(program)
         self.log.executions.append(execution)
-        self._c.ran(execution.wall_s)
         self._c.emit(ProgramFinished(self.log.index, execution))
         self._c.observe(
             "program_finished",
@@ -234,18 +227,12 @@ class Chain:
         return execution
 
     async def _run_program(self, node: Node, program: str) -> Execution:
-        sandbox, left_s = self._c.ports.sandbox, self._c.sandbox_left()
+        sandbox = self._c.ports.sandbox
         assert sandbox is not None  # noqa: S101 - the solver refused the recipe otherwise
-        if left_s is None:
-            limits = node.limits
-        elif left_s < _LEAST_WALL_S:
-            return Execution.rejected("the solve's seconds in the sandbox are used up")
-        else:
-            limits = replace(node.limits, wall_s=min(node.limits.wall_s, left_s))
         if node.options.turn != "inline" or not node.options.session:
-            return await sandbox.run(program, limits=limits)
+            return await sandbox.run(program, limits=node.limits)
         self._session = self._session or f"chain-{token_hex(8)}"
-        return await sandbox.run(program, limits=limits, session=self._session)
+        return await sandbox.run(program, limits=node.limits, session=self._session)
 
     async def _end_session(self) -> None:
         """Give the interpreter back, where the sandbox can; it would end by itself later."""

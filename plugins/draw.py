@@ -40,6 +40,7 @@ def draw_tree(recipe: Recipe) -> str:
         f"dispatch  {recipe.dispatch}",
     ]
     lines += [f"guard     {guard}" for guard in recipe.guards]
+    lines += [f"ladder    {step}" for step in reversed(recipe.ladder)]
     return "\n".join(lines)
 
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from votebox.plugins.errors import PluginError, RecipeError
 from votebox.plugins.graph import check_graph
 from votebox.plugins.nouns import Sampling
-from votebox.plugins.recipe import MAX_CHAINS, Budget, Node, Recipe, Use, field_names
+from votebox.plugins.recipe import MAX_CHAINS, Budget, Node, Recipe, Step, Use, field_names
 from votebox.plugins.registry import Plugin, Registry, nearest
 from votebox.plugins.turns import SandboxOptions
 from votebox.sandbox import LimitError, Limits
@@ -37,6 +37,14 @@ class _RawBudget(BaseModel):
     max_sandbox_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
+class _RawStep(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    below_s: float = Field(gt=0, allow_inf_nan=False)
+    chains: int | None = Field(default=None, ge=1, le=MAX_CHAINS)
+    max_tokens: int | None = Field(default=None, gt=0, le=10_000_000)
+    stop: dict[str, Any] | None = None
+
+
 class _Raw(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)
@@ -49,6 +57,7 @@ class _Raw(BaseModel):
     dispatch: dict[str, Any] = {"use": "dispatch:all"}
     guards: list[dict[str, Any]] = []
     budget: _RawBudget = _RawBudget()
+    ladder: list[_RawStep] = Field(default=[], max_length=32)
     answered_by: list[str] | None = None
 
 
@@ -128,7 +137,9 @@ class _Loader:
         policy = {"use": raw.policy} if isinstance(raw.policy, str) else raw.policy
         stop = self._use("stop", raw.stop, "stop")
         guards = tuple(self._use("guards", table, "guard") for table in raw.guards)
-        nodes = _measured(nodes, [stop.plugin, *(guard.plugin for guard in guards)])
+        ladder = self._ladder(raw.ladder)
+        rules = [stop, *guards, *(step.stop for step in ladder if step.stop)]
+        nodes = _measured(nodes, [rule.plugin for rule in rules])
         recipe = Recipe(
             name=raw.name,
             description=raw.description,
@@ -140,6 +151,7 @@ class _Loader:
             dispatch=self._use("dispatch", raw.dispatch, "dispatch"),
             guards=guards,
             budget=Budget(**raw.budget.model_dump()),
+            ladder=ladder,
             answered_by=self._answered_by(raw.answered_by, nodes),
             per_chain=order.per_chain,
             after_vote=order.after_vote,
@@ -204,6 +216,20 @@ class _Loader:
             raise self._error(where, f"{given!r} is a {found}", f"name a {kind}: here")
         plugin = self._plugin(where, f"{kind}:{short}")
         return Use(plugin, self._options(where, plugin.options, rest))
+
+    def _ladder(self, given: Sequence[_RawStep]) -> tuple[Step, ...]:
+        """Return the steps in rising order of `below_s`."""
+        steps: dict[float, Step] = {}
+        for raw in sorted(given, key=lambda step: step.below_s):
+            where = f"ladder, below_s = {raw.below_s:g}"
+            if raw.below_s in steps:
+                raise self._error(where, "stands there twice", "keep one of the two")
+            stop = None if raw.stop is None else self._use(where, raw.stop, "stop")
+            step = Step(raw.below_s, raw.chains, raw.max_tokens, stop)
+            if step == Step(raw.below_s):
+                raise self._error(where, "changes nothing", "give chains, max_tokens or stop")
+            steps[raw.below_s] = step
+        return tuple(steps.values())
 
     def _split(self, where: str, use: object) -> tuple[str, str]:
         if not isinstance(use, str) or not all(use.partition(":")):
@@ -305,6 +331,9 @@ def _hashed(recipe: Recipe) -> Recipe:
     ]
     uses = (recipe.policy, recipe.stop, recipe.dispatch, *recipe.guards)
     parts += [[use.plugin.use, repr(use.options)] for use in uses]
+    for step in recipe.ladder:
+        stop = [step.stop.plugin.use, repr(step.stop.options)] if step.stop else None
+        parts.append([step.below_s, step.chains, step.max_tokens, stop])
     for node in recipe.nodes.values():
         parts.append([node.id, node.use, node.after, repr(node.options)])
         parts.append([asdict(node.sampling), repr(node.limits)])

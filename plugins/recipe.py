@@ -12,7 +12,7 @@ from votebox.plugins.nouns import Sampling
 from votebox.plugins.registry import Plugin
 from votebox.sandbox import Limits
 
-__all__ = ["MAX_CHAINS", "Budget", "Node", "Recipe", "Use", "field_names"]
+__all__ = ["MAX_CHAINS", "Budget", "Node", "Recipe", "Step", "Use", "field_names"]
 
 MAX_CHAINS: Final = 4096
 """The most chains a recipe or a caller may ask for."""
@@ -74,12 +74,34 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """Hold one step of a speed ladder: what changes for a question with less than `below_s`.
+
+    None leaves the recipe's own value. `max_tokens` is per reply, of every model node.
+    """
+
+    below_s: float
+    chains: int | None = None
+    max_tokens: int | None = None
+    stop: Use | None = None
+
+    def __str__(self) -> str:
+        """Return the step in words, as `below 60 s: 8 chains, stop lead:3`."""
+        changes = [
+            f"{self.chains} chain{'s' if self.chains > 1 else ''}" if self.chains else "",
+            f"{self.max_tokens} tokens a reply" if self.max_tokens else "",
+            f"stop {self.stop}" if self.stop else "",
+        ]
+        return f"below {self.below_s:g} s: {', '.join(filter(None, changes))}"
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """Hold a checked recipe.
 
     `nodes` stand in topological order, parents first. `per_chain` and `after_vote` split
     them at the first node that waits for all chains. A chain leaves the rounds when a
-    node of `answered_by` reads a candidate.
+    node of `answered_by` reads a candidate. `ladder` stands in rising order of `below_s`.
     """
 
     name: str
@@ -92,6 +114,7 @@ class Recipe:
     rounds: int = 1
     guards: tuple[Use, ...] = ()
     budget: Budget = Budget()
+    ladder: tuple[Step, ...] = ()
     answered_by: tuple[str, ...] = ()
     per_chain: tuple[str, ...] = ()
     after_vote: tuple[str, ...] = ()
@@ -108,6 +131,12 @@ class Recipe:
         """Return the model roles the recipe needs, in order of use."""
         found = (n.name for n in self.nodes.values() if n.kind == "model")
         return tuple(dict.fromkeys(found))
+
+    def step(self, deadline_s: float | None) -> Step | None:
+        """Return the ladder's step for a question with `deadline_s`: the lowest above it."""
+        if deadline_s is None:
+            return None
+        return next((step for step in self.ladder if deadline_s < step.below_s), None)
 
     @property
     def needs_sandbox(self) -> bool:

@@ -5,55 +5,89 @@ counts what was aborted, so that a solve behaves as it does over a real engine; 
 nothing of real time unless told to pause.
 """
 
-import asyncio
 import json
+import math
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from votebox.plugins.errors import EngineError
-from votebox.plugins.nouns import Message, Prompt
-from votebox.plugins.ports import Delta
+from votebox.plugins.nouns import Completion, Message, Prompt
+from votebox.plugins.recipe import Recipe
+from votebox.plugins.recordfile import Timed, read_replies
+from votebox.plugins.replaystream import Answer, Recorded, ReplayStream, cut_up
+from votebox.plugins.verdicts import ModelCall, Verdict
 
 __all__ = ["Recorded", "ReplayEngine"]
 
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """Hold one recorded reply.
-
-    `tokens` None counts one token per piece sent; `pause_s` waits before each piece.
-    """
-
-    text: str
-    reasoning: str = ""
-    finish_reason: str = "stop"
-    tokens: int | None = None
-    prompt_tokens: int = 0
-    pause_s: float = 0.0
+_PIECES: Final = 64  # of a reply whose own pieces are not known
 
 
 class ReplayEngine:
-    """Answer each prompt with `reply(prompt)`: a text, a Recorded, or an error to raise.
+    """Answer each prompt with `reply(prompt)`: a text, a Recorded, a Timed, or an error to raise.
 
-    `piece_chars` is how many characters come in one delta. `sampled` and `aborted` list
-    the prompts given and those aborted, in order.
+    `piece_chars` is how many characters come in one delta. At `speed` 2 a reply takes half its
+    time, at 0 none. `sampled` and `aborted` list the prompts given and those aborted, in order.
     """
 
     def __init__(
         self,
-        reply: Callable[[Prompt], str | Recorded],
+        reply: Answer,
         *,
         model: str = "replay",
         piece_chars: int = 16,
+        speed: float = 1.0,
     ) -> None:
+        if not 0 <= speed < math.inf:
+            raise EngineError(model, f"cannot replay at speed {speed!r}", "give 0 or more")
         self._reply = reply
-        self._piece_chars = piece_chars
+        self.piece_chars, self.speed = piece_chars, speed
         self.model = model
         self.sampled: list[Prompt] = []
         self.aborted: list[Prompt] = []
+
+    @classmethod
+    def from_recording(cls, path: str | Path, *, speed: float = 1.0) -> Self:
+        """Replay what a RecordingEngine saved: to the same messages and seed, the same pieces.
+
+        Each piece comes as long after the call as it did then. What was recorded several
+        times for the same prompt comes in that order, the last again and again. A prompt
+        that was not recorded is an EngineError, and so is the end of a reply that was cut
+        off: nobody knows how it would have gone on.
+
+        Raises:
+            EngineError: the file cannot be read or is no recording.
+        """
+        try:
+            model, replies = read_replies(Path(path))
+        except ValueError as e:
+            raise EngineError("replay", str(e), "record a solve anew") from e
+        return cls(_known(model, replies), model=model, speed=speed)
+
+    @classmethod
+    def from_verdict(cls, verdict: Verdict, recipe: Recipe, *, speed: float = 1.0) -> Self:
+        """Replay the replies of a verdict, which may be a trace's.
+
+        It knows when each reply began and ended, so the text comes evenly in between; all
+        else is as in `from_recording`.
+
+        Raises:
+            EngineError: its recipe runs programs inside of replies, which cannot be told apart.
+        """
+        model = next((c.model for chain in verdict.chains for c in chain.completions), "replay")
+        for node in recipe.nodes.values():
+            if node.kind == "sandbox" and node.options.turn == "inline":
+                problem = (
+                    f"node {node.id!r} of recipe {recipe.name!r} runs programs inside of replies"
+                )
+                raise EngineError(model, problem, "record such a solve with a RecordingEngine")
+        replies = [
+            (call.prompt, _spread(completion, call, chain.end_s or verdict.wall_s))
+            for chain in verdict.chains
+            for call, completion in zip(chain.calls, chain.completions, strict=True)
+        ]
+        return cls(_known(model, replies), model=model, speed=speed)
 
     @classmethod
     def from_file(cls, path: str | Path, *, model: str = "replay") -> Self:
@@ -81,101 +115,41 @@ class ReplayEngine:
     def sample(self, prompts: Sequence[Prompt]) -> "ReplayStream":
         """Start one chain per prompt."""
         self.sampled.extend(prompts)
-        return ReplayStream(self, prompts, self._reply, self._piece_chars)
+        return ReplayStream(self, prompts, self._reply)
 
 
-class ReplayStream:
-    """Give the replies of one group of prompts in pieces, each chain on its own clock."""
+def _known(model: str, replies: Iterable[tuple[Prompt, Timed]]) -> Answer:
+    """Return the function that answers a prompt with what is known for it."""
+    known: dict[tuple[tuple[Message, ...], int | None], deque[Timed]] = defaultdict(deque)
+    for prompt, timed in replies:
+        known[prompt.messages, prompt.seed].append(timed)
 
-    def __init__(
-        self,
-        engine: ReplayEngine,
-        prompts: Sequence[Prompt],
-        reply: Callable[[Prompt], str | Recorded],
-        piece_chars: int,
-    ) -> None:
-        self._engine, self._prompts, self._piece_chars = engine, prompts, piece_chars
-        self._reply = reply
-        self._batches: asyncio.Queue[Delta | Exception] = asyncio.Queue()
-        self._tasks: dict[int, asyncio.Task[None]] | None = None
-        self._open = set(range(len(prompts)))
+    def reply(prompt: Prompt) -> Timed:
+        found = known.get((prompt.messages, prompt.seed))
+        if found is None:
+            start = prompt.messages[-1].content[:80]
+            problem = f"has no recording of seed {prompt.seed} and a prompt ending in {start!r}"
+            raise EngineError(model, problem, "solve with the seed and recipe of the recording")
+        return found.popleft() if len(found) > 1 else found[0]
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Sequence[Delta]:
-        if self._tasks is None:
-            self._tasks = {n: asyncio.create_task(self._write(n)) for n in self._open}
-        if not self._open and self._batches.empty():
-            raise StopAsyncIteration
-        batch = [await self._batches.get()]
-        while not self._batches.empty():
-            batch.append(self._batches.get_nowait())
-        for item in batch:
-            if isinstance(item, Exception):
-                raise item
-        deltas = [item for item in batch if isinstance(item, Delta)]
-        self._open -= {delta.chain for delta in deltas if delta.finish_reason}
-        return deltas
-
-    async def abort(self, chain: int) -> None:
-        """End one chain with finish_reason abort."""
-        if chain in self._open and self._tasks is not None:
-            self._tasks[chain].cancel()
-            self._engine.aborted.append(self._prompts[chain])
-            self._batches.put_nowait(Delta(chain, finish_reason="abort"))
-
-    async def aclose(self) -> None:
-        """Abort every chain still writing."""
-        tasks, self._tasks = self._tasks or {}, {}
-        self._engine.aborted.extend(self._prompts[n] for n in sorted(self._open))
-        self._open.clear()
-        for task in tasks.values():
-            task.cancel()
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
-
-    async def _write(self, chain: int) -> None:
-        try:
-            made = self._reply(self._prompts[chain])
-        except Exception as e:
-            # The function stands for a model: whatever it raises is an engine's failure.
-            self._batches.put_nowait(e)
-            return
-        recorded = _stopped(Recorded(made) if isinstance(made, str) else made, self._prompts[chain])
-        size = self._piece_chars
-        pieces = [recorded.text[i : i + size] for i in range(0, len(recorded.text), size)] or [""]
-        left = recorded.tokens
-        for number, piece in enumerate(pieces):
-            await asyncio.sleep(recorded.pause_s)
-            last = number == len(pieces) - 1
-            tokens = 1 if left is None else (left if last else left // len(pieces))
-            if left is not None and not last:
-                left -= tokens
-            self._batches.put_nowait(
-                Delta(
-                    chain,
-                    piece,
-                    tokens,
-                    prompt_tokens=0 if number else recorded.prompt_tokens,
-                    reasoning="" if number else recorded.reasoning,
-                    finish_reason=recorded.finish_reason if last else None,
-                )
-            )
+    return reply
 
 
-def _stopped(recorded: Recorded, prompt: Prompt) -> Recorded:
-    """Return a reply as far as the prompt's stop texts let it come."""
-    given = prompt.sampling
-    ends = (
-        [(at, stop) for stop in given.stop if (at := recorded.text.find(stop)) >= 0]
-        if given
-        else []
+def _spread(completion: Completion, call: ModelCall, chain_end_s: float) -> Timed:
+    """Return a reply whose pieces come evenly until its end, or that of its chain."""
+    spent, cut = completion.usage, call.end_s is None
+    took_s = (chain_end_s if call.end_s is None else call.end_s) - call.start_s
+    chars = max(1, math.ceil(len(completion.text) / _PIECES))
+    pieces = max(1, math.ceil(len(completion.text) / chars))
+    recorded = Recorded(
+        completion.text,
+        completion.reasoning,
+        "" if cut else completion.finish_reason or "stop",
+        spent.completion_tokens,
+        spent.prompt_tokens,
+        took_s / pieces,
     )
-    if given is None or not ends:
-        return recorded
-    at, stop = min(ends)
-    kept = at + len(stop) * given.include_stop_str_in_output
-    return replace(recorded, text=recorded.text[:kept], finish_reason="stop")
+    return Timed(tuple(cut_up(recorded, chars)), took_s if cut else None)
 
 
 def _read(path: Path, model: str) -> Iterable[tuple[tuple[Message, ...], Recorded]]:

@@ -1,12 +1,12 @@
 """Drive one solve: launch chains, ask the stop rule, keep the budget, reach the verdict."""
 
 import asyncio
+import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from votebox.plugins.answers import Policy
@@ -16,7 +16,7 @@ from votebox.plugins.chain import Chain, Ports, SolveContext
 from votebox.plugins.chances import overtaken
 from votebox.plugins.classes import Referee
 from votebox.plugins.events import ChainFinished, Event, SolveStarted, VoteChanged
-from votebox.plugins.metered import MeteredEngine
+from votebox.plugins.metered import MeteredEngine, MeteredSandbox
 from votebox.plugins.nouns import Usage
 from votebox.plugins.recipe import Recipe
 from votebox.plugins.registry import Registry
@@ -31,6 +31,10 @@ __all__ = ["CUT_SHORT", "Run", "answered", "new_id"]
 
 CUT_SHORT: Final = frozenset({"deadline", "budget"})
 """The reasons to end a solve after which unfinished chains are heard, too."""
+
+_GRACE_S: Final = 5.0  # an engine that does not answer delays a verdict by this at most
+
+_log = logging.getLogger(__name__)
 
 
 class Run:
@@ -50,17 +54,19 @@ class Run:
         referee: Referee | None = None,
     ) -> None:
         self.recipe, self._registry, self._events = recipe, registry, events
-        engines = {role: MeteredEngine(e, self._aside) for role, e in ports.engines.items()}
-        self._ports = replace(ports, engines=engines)
+        self._metered = {role: MeteredEngine(e, self._aside) for role, e in ports.engines.items()}
+        most_s, box = recipe.budget.max_sandbox_s, ports.sandbox
+        self._box = None if box is None else MeteredSandbox(box, most_s)
+        self._ports = replace(ports, engines=self._metered, sandbox=self._box)
         self._beside = Usage()
         self._tally, self._counted = Tally(), 0
         self._seed = options.seed if options.seed is not None else secrets.randbits(31)
-        self._planned = options.chains or recipe.chains
-        self._started, self._started_at = monotonic(), datetime.now(UTC)
-        given, budget = options.deadline_s, recipe.budget
-        self._deadline_s = given if given is not None else budget.deadline_s
-        self._max_tokens = options.max_total_tokens or budget.max_total_tokens
-        self._spent, self._sandbox_s = 0, 0.0
+        self._planned = recipe.chains
+        self._clock = asyncio.get_running_loop().time
+        self._started, self._started_at = self._clock(), datetime.now(UTC)
+        self._deadline_s = recipe.budget.deadline_s
+        self._max_tokens = recipe.budget.max_total_tokens
+        self._spent = 0
         self._broke = asyncio.Event()
         self._ballot = Ballot(recipe, referee)
         by_engine = {id(e): Sampler(e) for e in ports.engines.values()}
@@ -73,14 +79,12 @@ class Run:
             ports=self._ports,
             samplers=self._samplers,
             planned=self._planned,
-            rounds=options.rounds or recipe.rounds,
+            rounds=recipe.rounds,
             seed=self._seed,
             emit=self._emit,
             spend=self._spend,
             observe=registry.observe,
-            clock=lambda: monotonic() - self._started,
-            ran=self._ran,
-            sandbox_left=self._sandbox_left,
+            clock=lambda: self._clock() - self._started,
             lowest_of_ended=self._lowest_of_ended,
         )
 
@@ -96,12 +100,7 @@ class Run:
         # A chain cut off by the clock may have answered already; one cut off by the
         # stop rule must not move the vote that was decided without it.
         heard = self._chains if why in CUT_SHORT else self._ended
-        try:
-            async with asyncio.timeout(self._left()):
-                tally = await self._ballot.final(heard, self._ports)
-        except TimeoutError:  # a step behind the vote was too slow: the vote itself stands
-            return self._conclude(self._ballot.running(heard), "deadline")
-        return self._conclude(tally, why)
+        return self._conclude(*await self._elect(heard, why))
 
     async def aclose(self, ended: str = "aborted") -> None:
         """End all chains still running, in the engine and in the sandbox; may be repeated."""
@@ -109,10 +108,41 @@ class Run:
         for task in flying:
             task.cancel()
         closing = (sampler.aclose() for sampler in set(self._samplers.values()))
-        await asyncio.gather(*flying, *closing, return_exceptions=True)
+        await _gone(self.recipe.name, *flying, *closing)
         for chain in flying.values():
             chain.log.ended = ended
             self._report(chain)
+
+    async def _elect(self, heard: Sequence[Chain], why: StopReason) -> tuple[Tally, StopReason]:
+        """Take the vote and the steps behind it, as far as time and tokens are left.
+
+        Where they are not, the vote itself stands. Past the end a step may still finish
+        that asks nothing of a model or the sandbox.
+        """
+        over = why in CUT_SHORT or self._broke.is_set()
+        if over:
+            await self._shut()
+        final = asyncio.create_task(self._ballot.final(heard, self._ports))
+        broke = asyncio.create_task(self._broke.wait())
+        try:
+            left_s = 0 if over else self._left()
+            await asyncio.wait({final, broke}, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+            if final.done():
+                return final.result(), why
+        finally:
+            final.cancel()
+            broke.cancel()
+            await _gone(self.recipe.name, final)
+            await self._shut()
+        cut: StopReason = "budget" if self._broke.is_set() else "deadline"
+        return self._ballot.running(heard), why if why in CUT_SHORT else cut
+
+    async def _shut(self) -> None:
+        """End what steps have left running; let them start nothing more."""
+        if self._box is not None:
+            self._box.close()
+        closing = (engine.aclose() for engine in self._metered.values())
+        await _gone(self.recipe.name, *closing)
 
     async def _drive(self) -> StopReason:
         while True:
@@ -177,13 +207,13 @@ class Run:
         """Return the seconds until the deadline, None where there is none."""
         if self._deadline_s is None:
             return None
-        return max(0.0, self._started + self._deadline_s - monotonic())
+        return max(0.0, self._started + self._deadline_s - self._clock())
 
     def _elapsed(self) -> float:
         """Return the part of the deadline that is over."""
         if not self._deadline_s:
             return 0.0 if self._deadline_s is None else 1.0
-        return (monotonic() - self._started) / self._deadline_s
+        return (self._clock() - self._started) / self._deadline_s
 
     def _report(self, chain: Chain) -> None:
         record = chain.log.record()
@@ -192,6 +222,7 @@ class Run:
 
     def _conclude(self, tally: Tally, why: StopReason) -> Verdict:
         records = tuple(chain.log.record() for chain in self._chains)
+        step = self.recipe.step(self._deadline_s)
         answer, reason, stop_reason = answered(tally, why, records, self._ballot.policy)
         if self._ballot.undecided:
             reason += f"; {self._ballot.undecided} pairs of answers undecided"
@@ -208,7 +239,7 @@ class Run:
             recipe=self.recipe.name,
             recipe_hash=self.recipe.hash,
             seed=self._seed,
-            wall_s=monotonic() - self._started,
+            wall_s=self._clock() - self._started,
             problem_id=self._ports.problem.id,
             finished=len(self._ended),
             flip_chance=self._flip_chance(),
@@ -217,6 +248,7 @@ class Run:
             started=self._started_at,
             planned=self._planned,
             rounds=self._context.rounds,
+            ladder_s=step.below_s if step else None,
         )
         self._registry.observe("verdict_reached", problem=self._ports.problem, verdict=verdict)
         return verdict
@@ -251,13 +283,6 @@ class Run:
         self._beside += usage
         self._spend(usage.total_tokens)
 
-    def _ran(self, wall_s: float) -> None:
-        self._sandbox_s += wall_s
-
-    def _sandbox_left(self) -> float | None:
-        most = self.recipe.budget.max_sandbox_s
-        return None if most is None else max(0.0, most - self._sandbox_s)
-
     def _lowest_of_ended(self) -> tuple[float, ...]:
         replies = (c for chain in self._ended for c in chain.log.completions[-1:])
         found = (reply.statistics for reply in replies)
@@ -267,6 +292,18 @@ class Run:
         self._spent += tokens
         if self._max_tokens is not None and self._spent >= self._max_tokens:
             self._broke.set()
+
+
+async def _gone(recipe: str, *ending: Awaitable[object]) -> None:
+    """Wait until all have ended, however they do, but not for ever: the answer is there."""
+    tasks = [asyncio.ensure_future(each) for each in ending]
+    if tasks:
+        late = (await asyncio.wait(tasks, timeout=_GRACE_S))[1]
+        if late:
+            _log.warning("recipe %s: %d parts still run after %g s", recipe, len(late), _GRACE_S)
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.exception()  # looked at: their chains, or the caller, know of it
 
 
 def answered(

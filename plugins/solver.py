@@ -10,7 +10,7 @@ import logging
 import math
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from votebox.plugins.chain import Ports
 from votebox.plugins.errors import ProblemError, RecipeError
@@ -39,13 +39,16 @@ class SolveOptions:
 
     `seed` None draws one, which the verdict tells. `deadline_s` counts seconds from the
     call; 0 means the time is up already. `temperature` and `max_tokens` (per reply)
-    replace the sampling of every model node. `trace` False keeps no trace of this solve.
+    replace the sampling of every model node. `max_sandbox_s` counts wall seconds of programs,
+    0 lets none run. What is given wins over the recipe's ladder. `trace` False keeps no trace
+    of this solve.
     """
 
     chains: int | None = None
     seed: int | None = None
     deadline_s: float | None = None
     max_total_tokens: int | None = None
+    max_sandbox_s: float | None = None
     temperature: float | None = None
     max_tokens: int | None = None
     rounds: int | None = None
@@ -59,12 +62,13 @@ class SolveOptions:
             ("seed", 0, 2**63 - 1),
             ("deadline_s", 0, math.inf),
             ("max_total_tokens", 1, math.inf),
+            ("max_sandbox_s", 0, math.inf),
             ("temperature", 0, 10),
             ("max_tokens", 1, math.inf),
         )
         for name, least, most in bounds:
             value = getattr(self, name)
-            whole = name not in ("deadline_s", "temperature")
+            whole = name not in ("deadline_s", "max_sandbox_s", "temperature")
             kinds = int if whole else (int, float)
             if value is None:
                 continue
@@ -203,17 +207,31 @@ def check_question(text: str) -> None:
 
 
 def _overridden(recipe: Recipe, options: SolveOptions) -> Recipe:
-    changed = {
+    """Return the recipe as this solve runs it: its ladder's step, then what the caller gave."""
+    budget = {
+        name: value
+        for name in ("deadline_s", "max_total_tokens", "max_sandbox_s")
+        if (value := getattr(options, name)) is not None
+    }
+    recipe = replace(recipe, budget=replace(recipe.budget, **budget))
+    step = recipe.step(recipe.budget.deadline_s)
+    sampling: dict[str, Any] = {
         name: value
         for name in ("temperature", "max_tokens")
         if (value := getattr(options, name)) is not None
     }
-    if not changed:
-        return recipe
+    if step and step.max_tokens:
+        sampling.setdefault("max_tokens", step.max_tokens)
     nodes = {
-        name: replace(node, sampling=replace(node.sampling, **changed))
+        name: replace(node, sampling=replace(node.sampling, **sampling))
         if node.kind == "model"
         else node
         for name, node in recipe.nodes.items()
     }
-    return replace(recipe, nodes=nodes)
+    return replace(
+        recipe,
+        nodes=nodes,
+        chains=options.chains or (step and step.chains) or recipe.chains,
+        rounds=options.rounds or recipe.rounds,
+        stop=(step and step.stop) or recipe.stop,
+    )

@@ -112,6 +112,7 @@ class Verdict:
     None where nobody voted or chains weigh differently). `tokens_saved` estimates the
     completion tokens not spent: what `planned` chains as long as those that finished would
     have taken, less what was spent.
+    `ladder_s` is `below_s` of the step of the recipe's ladder that was taken, None for none.
     `wall_s` is from the call to the verdict, `id` names the solve and
     its trace; ids sort by time. `started` is in UTC, `rounds` is the most
     rounds a chain might take, `traced` says whether a trace was kept.
@@ -139,6 +140,7 @@ class Verdict:
     planned: int = 0
     rounds: int = 0
     traced: bool = False
+    ladder_s: float | None = None
 
     @property
     def abstained(self) -> bool:

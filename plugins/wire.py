@@ -30,7 +30,7 @@ def verdict_to_wire(verdict: Verdict) -> dict[str, Any]:
     Keys: answer (text or None), reason, stop_reason, stopped_by, abstained, confidence,
     votes (answer, weight, chains, members), contributions, chains, usage, recipe,
     recipe_hash, seed, wall_s (seconds), problem_id, id, started (ISO 8601), planned (chains),
-    rounds, traced, finished, flip_chance, tokens_saved.
+    rounds, traced, finished, flip_chance, tokens_saved, ladder_s.
     """
     return {
         "answer": verdict.answer,
@@ -57,6 +57,7 @@ def verdict_to_wire(verdict: Verdict) -> dict[str, Any]:
         "finished": verdict.finished,
         "flip_chance": verdict.flip_chance,
         "tokens_saved": verdict.tokens_saved,
+        "ladder_s": verdict.ladder_s,
     }
 
 

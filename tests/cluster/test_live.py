@@ -94,6 +94,13 @@ def test_a_verdict_without_answer_says_so_and_why() -> None:
     assert stream.getvalue().startswith("no answer: no chain gave an answer\n")
 
 
+def test_a_verdict_that_was_cut_short_says_so() -> None:
+    stream = io.StringIO()
+    cut = {**VERDICT, "stop_reason": "deadline", "stopped_by": None, "ladder_s": 60.0}
+    write_verdict(cut, stream)
+    assert "confidence 75% · ladder below 60 s · cut short by the deadline" in stream.getvalue()
+
+
 def test_json_is_one_line_no_terminal_obeys() -> None:
     stream = io.StringIO()
     write_json({"text": NASTY + "\x9b \ud800"}, stream)

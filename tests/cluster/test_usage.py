@@ -46,6 +46,8 @@ def refused(env: dict[str, str], *arguments: str, stdin: str = "", code: int = 2
         (("solve", "x", "--deadline-s", "0"), "--deadline-s"),
         (("solve", "x", "--deadline-s", "nan"), "--deadline-s"),
         (("solve", "x", "--deadline-s", "inf"), "--deadline-s"),
+        (("solve", "x", "--max-sandbox-s", "nan"), "--max-sandbox-s"),
+        (("solve", "x", "--max-total-tokens", "0"), "--max-total-tokens"),
         (
             ("solve", "x", "--recipe", "nope"),
             "known recipes: aimo-qwq, tool-inline, tool-loop, vote",

@@ -1,5 +1,6 @@
 import pytest
 
+from votebox.deployments.openai_models import read_chat_request
 from votebox.deployments.solve_request import OPTIONS, parse_request
 from votebox.plugins import ProblemError, SolveOptions
 
@@ -59,3 +60,10 @@ def test_earlier_turns_stand_before_the_last_question_and_system_messages_do_not
         "Now answer:\nWhat is x?"
     )
     assert problem.metadata["messages"][0] == {"role": "system", "content": "Be brief."}
+
+
+def test_a_chat_request_bounds_its_solve():
+    budget = {"deadline_s": 2.5, "max_total_tokens": 900, "max_sandbox_s": 0.0}
+    body = {"model": "votebox/vote", "messages": [{"role": "user", "content": "1 + 1?"}]}
+    options = read_chat_request({**body, "votebox": budget}).solve_request().options()
+    assert options == SolveOptions(**budget)
