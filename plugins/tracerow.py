@@ -124,6 +124,7 @@ class TraceRow:
     planned: int = 0
     finished: int = 0
     flip_chance: float | None = None
+    ladder_s: float | None = None
     tokens_saved: int = 0
     verdict: str | None = None
     confidence: float = 0.0
@@ -226,6 +227,7 @@ def _rows(verdict: Verdict, problem: Problem, recipe: Recipe) -> Iterator[TraceR
         "planned": verdict.planned,
         "finished": verdict.finished,
         "flip_chance": verdict.flip_chance,
+        "ladder_s": verdict.ladder_s,
         "tokens_saved": verdict.tokens_saved,
         "verdict": verdict.answer,
         "confidence": verdict.confidence,
@@ -363,6 +365,7 @@ def _trace(solve: TraceRow, chains: Sequence[TraceRow]) -> Trace:
         planned=solve.planned,
         finished=solve.finished,
         flip_chance=solve.flip_chance,
+        ladder_s=solve.ladder_s,
         tokens_saved=solve.tokens_saved,
         rounds=solve.rounds,
         traced=True,
