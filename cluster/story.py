@@ -108,7 +108,9 @@ def saving(verdict: "Verdict") -> str:
     saved, spent = verdict.tokens_saved, verdict.usage.completion_tokens
     if not saved:
         return ""
-    return f"Stopping saved an estimated {saved:,} tokens, {saved / (saved + spent):.0%} of the full vote."
+    share = saved / (saved + spent)
+    tokens = "token" if saved == 1 else "tokens"
+    return f"Stopping saved an estimated {saved:,} {tokens}, {share:.0%} of the full vote."
 
 
 def voted(verdict: "Verdict") -> dict[int, int]:
