@@ -72,11 +72,13 @@ def replay(
     """
     import asyncio
 
-    from votebox.plugins import Registry, VoteboxError
+    from votebox.plugins import RecipeError, Registry, TraceError, VoteboxError
 
     trace = _find(traces, solve)
     try:
         found = asyncio.run(_recount(trace, Registry.load(), run=not no_run))
+    except (RecipeError, TraceError) as e:  # which say what to do
+        raise BadUsage(str(e)) from e
     except VoteboxError as e:
         fix = "leave --no-run out" if no_run else "--no-run uses the stored results of programs"
         raise BadUsage(str(e), fix) from e

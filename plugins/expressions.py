@@ -18,7 +18,7 @@ from votebox.plugins.brackets import balanced, parts, split
 from votebox.plugins.intervals import inequality
 from votebox.plugins.latex import normal
 from votebox.plugins.leaves import leaf
-from votebox.plugins.notation import MAX_CHARS, clean, plain
+from votebox.plugins.notation import MAX_CHARS, clean, plain, quantity
 from votebox.plugins.shapes import MAX_PARTS, Shape, collected
 
 __all__ = ["equation", "expression", "named", "read"]
@@ -34,7 +34,7 @@ _LISTED: Final = re.compile(r"(?<![\\{]),(?=\s|\\[ ,;:]|~|\\q?quad(?![a-zA-Z]))"
 _JOINED: Final = re.compile(r"(?<=\d)(?:\{,\}|,\\!)(?=\d{3})")
 _BETWEEN: Final = re.compile(
     r"\\text(?:rm|normal)?\s*+\{\s*+,?\s*+(or|and)\s*+,?\s*+\}|(?<![a-zA-Z\\])(or|and)(?![a-zA-Z])"
-    r"|\\(lor|land)(?![a-zA-Z])|\\q?quad(?=\s*+[a-zA-Z]\s*+=)"
+    r"|\\(lor|land)(?![a-zA-Z])|\\q?quad(?=\s*+[a-zA-Z]\s*+=)|(?<=\d)\s++(?=[a-zA-Z]\s*+=)"
 )
 _INEQUALITY: Final = re.compile(r"[<>\u2264\u2265]|\\(?:leq?|geq?|lt|gt)(?![a-zA-Z])")
 _MATRIX: Final = re.compile(
@@ -45,6 +45,13 @@ _NAMED: Final = re.compile(
     rf"({_NAME.pattern}|[a-zA-Z](?:\^\{{-1\}}|')?\([a-zA-Z]\)|\([a-zA-Z](?:[,;][a-zA-Z])*+\))=(?=[^=])"
 )
 _IN: Final = re.compile(rf"({_NAME.pattern})\\in(?![a-zA-Z])")
+# What may introduce an equation, as in l: x+y=1, and follow it.
+_SAID: Final = r"\\(?:text(?:bf|it|rm|normal)?|math(?:rm|bf)|mbox)\s*+\{[^{}=]{0,80}\}"
+_LABEL: Final = re.compile(
+    rf"(?:{_SAID}\s*+:?|\\odot\s*+[A-Z]:|(?:\\[a-zA-Z]++|[a-zA-Z]++)(?:_(?:\w|\{{\w{{1,3}}\}}))?+:)\s*+"
+)
+_REMARK: Final = re.compile(rf"\s*+{_SAID}$")
+_PLUS_MINUS: Final = re.compile(r"\\pm(?![a-zA-Z])")
 _RUN: Final = re.compile(r"(?<![\\a-zA-Z])[A-Z]{2}")
 _PAIRS: Final = frozenset({"()", "[]", "[)", "(]"})
 
@@ -92,9 +99,14 @@ def read(text: str) -> Shape | None:
 def equation(text: str) -> tuple[str, str] | None:
     r"""Return the two sides of an equation between expressions, None for a named value.
 
-    `2x+3y=5` is an equation; `x=5`, `P(A)=\frac12` and `AB=5` name a value.
+    `2x+3y=5` is an equation; `x=5`, `P(A)=\frac12` and `AB=5` name a value. A label before
+    an equation, as in `l: x+y=1`, makes no value of it.
     """
-    sides = normal(plain(text)).split("=") if "=" in text and len(text) <= MAX_CHARS else []
+    sides = []
+    if "=" in text and len(text) <= MAX_CHARS:
+        bare = quantity(plain(text))
+        label = _LABEL.match(bare)
+        sides = normal(_REMARK.sub("", bare[label.end() :] if label else bare)).split("=")
     if len(sides) != 2 or _NAME.fullmatch(sides[0]) or _RUN.search(sides[0]):
         return None
     left, right = map(form, sides)
@@ -174,7 +186,9 @@ def _set(listed: list[str], depth: int) -> Shape | None:
     shapes: list[Shape | None] = []
     for part in listed:
         shape = _structure(part, depth + 1)
-        shapes += shape.parts if shape and shape.kind == "set" and "\\pm" in part else (shape,)
+        shapes += (
+            shape.parts if shape and shape.kind == "set" and _PLUS_MINUS.search(part) else (shape,)
+        )
     return collected("set", shapes)
 
 
@@ -202,9 +216,10 @@ def _enclosed(text: str, depth: int) -> Shape | None:
 def _either(text: str, depth: int) -> Shape | None:
     """Read both values of one plus-minus sign."""
     text = text.replace("\u00b1", "\\pm ")
-    if text.count("\\pm") != 1 or "\\mp" in text:
+    pieces = _PLUS_MINUS.split(text)
+    if len(pieces) != 2 or "\\mp" in text:
         return None
-    before, after = (part.strip() for part in text.split("\\pm"))
+    before, after = (part.strip() for part in pieces)
     plus = f"{before}+{after}" if before else after
     signs = (plus, f"{before}-{after}")
     return collected("set", [_structure(part, depth + 1) for part in signs])

@@ -78,8 +78,14 @@ def normal(text: str) -> str:
     >>> normal("\\dfrac12 x^{2} + 2*sqrt(3)")
     '\\frac{1}{2}x^2+2\\sqrt{3}'
     """
-    pairs = [(m["mark"], bool(m["blank"])) for m in _TOKEN.finditer(text.strip())]
-    tokens = [(_SAME.get(t, t), blank) for t, blank in pairs if t not in _DROPPED]
+    tokens: list[tuple[str, bool]] = []
+    blank = False
+    for match in _TOKEN.finditer(text.strip()):
+        mark = match["mark"]
+        blank = blank or bool(match["blank"]) or mark == "$"  # $5$6$ is no 56
+        if mark not in _DROPPED:
+            tokens.append((_SAME.get(mark, mark), blank))
+            blank = False
     writer = _Writer(tokens)
     try:
         written = writer.until("")

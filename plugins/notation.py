@@ -41,7 +41,7 @@ _SIGNS: Final = {
 _POWERS: Final = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
 _RAISED: Final = re.compile(f"[{''.join(_POWERS)}]+")
 # NFKC would read the base of 101₂ and the part of 1½ as further digits.
-_MERGED: Final = re.compile(r"[₀-₎]|\d\s*+[¼-¾⅐-⅞]")
+_MERGED: Final = re.compile(r"[₀-₎]|\d\s*+[¼-¾⅐-⅞]|[¼-¾⅐-⅞]\s*+\d")
 _FRACTIONS: Final = frozenset("¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞")
 _INVISIBLE: Final = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"), None)
 _LEADING_DASH: Final = re.compile(r"^[\s$(]*+[\u2012\u2013](?=\s*+[\d.\\(])")
@@ -67,6 +67,7 @@ _ANSWER: Final = re.compile(
 )
 _REFUSED: Final = re.compile(
     rf"[<>;|{_REFUSAL}]|\.\.|[a-zA-Z]\s*+!=|\b(?:or|and)\b|\\[{{}}]"
+    r"|\d\.\d*+\(\d++\)"  # 0.(3): a period, or a product
     r"|\b\d{4}-\d\d-\d\d\b|\b\d\d?/\d\d?/\d{4}\b"  # dates
     r"|\\(?:pm|mp|leq?|geq?|neq?|not|in|cup|cap|to|infty|[lcd]?dots|b?mod|overline|lor|land|mid)"
     r"(?![a-zA-Z])"
@@ -113,7 +114,12 @@ _CHANGING: Final = re.compile(
     r"|half|halves|thirds?|quarters?|\w*(?:four|fif|six|seven|eigh|nin|ten|hundred)ths?|tens|squared|cubed|factorial|less|more|than|least|most|plus|minus"
     r"|times|over|if|when|undefined|infinit\w*|between|through|remainder|radicals?|pi|e)\b"
 )
-_LABEL: Final = re.compile(r"(?:\([A-Ea-e]\)|[A-E][.):])\s*+(?=\S)")
+# A choice's label begins an answer, alone or in a style of its own; (a)^2 and (a)+b hold none.
+_LABEL: Final = re.compile(
+    r"[{\s]*+(?:\\(?:text|math)[a-z]{0,6}+\s*+\{\s*+(?:\([A-Ea-e]\)|[A-E][.):])\s*+\}\s*+(?=\S)"
+    r"|\([A-Ea-e]\)\s*+(?=[^\s^_!'()+*/=<>,.;:&-]|-\s*+[\d\\.]|\.\d|\([^()]*+,)"
+    r"|[A-E][.):]\s*+(?=\S))"
+)
 _CURRENCY: Final = re.compile(r"(-?)\s*+(?:\\?\$|[€£¥])\s*+(?=[-\d.\\])")
 
 
@@ -124,7 +130,7 @@ def clean(text: str) -> str | None:
         return None
     text = _stripped(_spaced(folded))
     if "answer" in text.lower():
-        text = _stripped(_ANSWER.sub("", text, count=1))
+        text = _stripped(_ANSWER.sub(" ", text, count=1))
     if "mod" in text:
         text = _MODULUS.sub("", text)
     text = _ORDINAL.sub(UNIT, _IN_WORDS.sub("", text))
@@ -164,7 +170,9 @@ def _repeating(match: re.Match[str]) -> str:
 
 def quantity(part: str) -> str:
     """Return one side of a relation without choice label and currency sign."""
-    bare = _LABEL.sub("", _stripped(part), count=1) if part else part
+    bare = _stripped(part)
+    label = _LABEL.match(bare)
+    bare = bare[label.end() :] if label else bare
     sign = _CURRENCY.match(bare)
     return sign[1] + bare[sign.end() :] if sign else bare
 

@@ -141,8 +141,10 @@ class TraceStore:
         """Return the columns of a listed trace that sum up its solve; raise as `read` does."""
         with self._naming(solve):
             rows = self._table(solve, _SUMMARY).to_pylist()
-            (row,) = (row for row in rows if row.pop("kind") == "solve")
-            return dict(row)
+            solves = [row for row in rows if row.pop("kind") == "solve"]
+            if len(solves) != 1:
+                raise ValueError(f"it holds {len(solves)} solves, not one")
+            return dict(solves[0])
 
     def _append(self, verdict: Verdict, problem: Problem, recipe: Recipe) -> None:
         if not _ID.fullmatch(verdict.id):

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from commands import command, environment, votebox
 from fake_app import app, chat_model, serving
@@ -84,6 +86,37 @@ def test_traces_are_listed_and_unknown_ones_are_bad_usage(env: dict[str, str]) -
         done = votebox(name, "../../etc", env=env)
         assert (done.returncode, done.stdout) == (2, "")
         assert "no id of a solve" in done.stderr
+
+
+def rewritten(env: dict[str, str], folder: Path, **columns: str) -> str:
+    """Keep the trace in `folder` with other text in some columns; return the folder."""
+    (row,) = json.loads(votebox("traces", "list", "--json", env=env).stdout)
+    name = f"{row['solve']}.parquet"
+    (source,) = Path(env["XDG_STATE_HOME"]).rglob(name)
+    table = pq.read_table(source)
+    for column, text in columns.items():
+        at = table.schema.get_field_index(column)
+        table = table.set_column(at, table.schema.field(at), pa.array([text] * table.num_rows))
+    pq.write_table(table, folder / name)
+    return str(folder)
+
+
+def test_a_recipe_that_names_a_foreign_plugin_is_told_as_that(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    place = rewritten(
+        env, tmp_path, recipe_toml=NO_SANDBOX.replace("extract:boxed", "extract:nowhere")
+    )
+    done = votebox("replay", "latest", "--no-run", "--traces", place, env=env)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no plugin extract:nowhere" in done.stderr
+    assert "--no-run" not in done.stderr
+
+
+def test_a_table_that_is_no_trace_is_named_in_the_list(env: dict[str, str], tmp_path: Path) -> None:
+    place = rewritten(env, tmp_path, kind="chain")
+    done = votebox("traces", "list", "--traces", place, env=env)
+    assert "it holds 0 solves, not one" in done.stderr
 
 
 CLOCK = "```python\nimport time\nprint(time.time_ns())\n```"

@@ -8,7 +8,7 @@ from expression_trees import latex, tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from votebox.plugins.answers import equivalent, key, show
+from votebox.plugins.answers import canonical, equivalent, key, show
 from votebox.plugins.builtin.policies import Expr
 from votebox.plugins.expressions import expression
 
@@ -119,3 +119,54 @@ def test_answers_that_differ_vote_apart() -> None:
         "X^2",
     ]
     assert len({key(text, Expr()) for text in texts}) == len(texts)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("P(A)+P(B)", "P(C)+P(B)"),
+        ("f(a)+1", "f(b)+1"),
+        ("(a)^2+1", "(b)^2+1"),
+        ("l: x+y=1", "m: x-y=1"),
+        ("\\ell: x-2y+3=0", "0"),
+        ("\\text{The line } x-2y+3=0", "\\text{The line } x+y=0"),
+        ("x+2y=3\\text{ (line)}", "3"),
+        ("C: x^2+y^2=25", "25"),
+        ("AB: x+y=1", "1"),
+    ],
+)
+def test_a_label_is_no_part_of_an_argument_and_hides_no_equation(first: str, second: str) -> None:
+    assert key(first, Expr()) != key(second, Expr())
+    assert equivalent(first, second) is not True
+
+
+@pytest.mark.parametrize("text", ["12(b)5", "2(A)3", "12B. 5", "2A.5", "5 (a) 7"])
+def test_a_label_between_digits_joins_no_number(text: str) -> None:
+    assert canonical(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["5 answer 7", "1 answer is 2", "0.(3)", "0.1(6)", "\u00bd5", "3 $5", "$5$6$", "x=1 y=2"],
+)
+def test_two_numbers_side_by_side_are_not_one(text: str) -> None:
+    assert canonical(text) is None
+    assert not isinstance(key(text, Expr()), Fraction)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("(A) \\sqrt2", "\\sqrt{2}"),
+        ("\\textbf{(B) } x+1", "x+1"),
+        ("\\mathrm{(C)}\\ (1, 2)", "(1, 2)"),
+        ("D: -x", "-x"),
+        ("(a) -5", "-5"),
+    ],
+)
+def test_a_label_before_an_answer_is_left_out(text: str, same: str) -> None:
+    assert key(text, Expr()) == key(same, Expr())
+
+
+def test_a_modulus_is_no_plus_minus() -> None:
+    assert key("x \\equiv 2 \\pmod n", Expr()) == "x\\equiv2\\pmod n"
