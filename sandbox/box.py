@@ -232,6 +232,7 @@ class Sandbox:
         """Return a backend that has run a program; raise SandboxUnavailable if none can."""
         if self._kind == "subprocess":
             return await self._ready(SubprocessBackend())
+        _check_proc()
         nsjail = self._nsjail or find_nsjail()
         if self._kind != "once":
             fork = ForkBackend(nsjail, preload=self._preload, spares=self._workers)
@@ -286,6 +287,12 @@ def find_nsjail(resolve: Callable[[None], Path] = resolve_nsjail_path) -> Path:
         return resolve(None)
     except NsjailNotFound as error:
         raise SandboxUnavailable("there is no nsjail binary", NO_NSJAIL_FIX) from error
+
+
+def _check_proc() -> None:
+    """Raise SandboxUnavailable where files in memory cannot be named."""
+    if not Path("/proc/self/fd").is_dir():
+        raise SandboxUnavailable("there is no /proc", "mount -t proc proc /proc")
 
 
 def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
