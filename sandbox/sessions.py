@@ -45,6 +45,9 @@ __all__ = ["Session", "Sessions"]
 _IDLE_S = 300.0  # then a session ends
 _MOST = 64  # sessions at once; the one idle for longest makes room
 _REMEMBERED = 10_000  # names of lost sessions
+_LOOK_S = 0.02  # after a cell, how soon we look again whether all its processes have stopped
+_LOOKS = 50  # then a session that forks faster than we can stop it is killed
+_STILL = b"TtZX"  # stopped, traced, ended
 _FOR_ALL_CELLS = ("memory_mib", "processes", "scratch_mib")
 
 
@@ -144,6 +147,7 @@ class Session:
         self._cpu_s = 0.0
         self._ending = False
         self._expiry: asyncio.TimerHandle | None = None
+        self._look: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Start the interpreter."""
@@ -169,8 +173,7 @@ class Session:
 
     async def run(self, job: Job, isolation: str) -> Execution:
         """Run one cell."""
-        if self._expiry is not None:
-            self._expiry.cancel()
+        self._cancel_timers()
         if not self._quiet():  # it talks out of turn, or has not read its last cell
             self._ending = True
             raise SandboxError("the session no longer answers as it must; it was ended")
@@ -207,8 +210,28 @@ class Session:
     def _sleep(self) -> None:
         """Stop all its processes: between cells a session takes no processor time."""
         self._program.send(signal.SIGSTOP)
-        for _ in range(2):  # the second time finds what was forked during the first
-            _tell(self._program.processes(), signal.SIGSTOP)
+        self._stop_all(_LOOKS)
+
+    def _stop_all(self, looks: int) -> None:
+        """Stop what still runs, and look again: a process may fork before the signal comes."""
+        if self.over:
+            return
+        processes = self._program.processes()
+        _tell(processes, signal.SIGSTOP)
+        still = _STILL if looks else _STILL + b"D"  # one that waits for its vfork may, for ever
+        stopped = all(_in_states(process, still) for process in processes)
+        if stopped and {*self._program.processes()} == {*processes}:
+            return
+        if not looks:
+            self._program.kill()
+            return
+        loop = asyncio.get_running_loop()
+        self._look = loop.call_later(_LOOK_S, self._stop_all, looks - 1)
+
+    def _cancel_timers(self) -> None:
+        for timer in (self._expiry, self._look):
+            if timer is not None:
+                timer.cancel()
 
     def _wake(self) -> None:
         _tell(self._program.processes(), signal.SIGCONT)
@@ -217,8 +240,7 @@ class Session:
     async def close(self) -> None:
         """End the session, and return when nothing of it is left."""
         self._ending = True
-        if self._expiry is not None:
-            self._expiry.cancel()
+        self._cancel_timers()
         close_socket(self._socket)
         self._theirs.close()
         await self._program.close()
@@ -228,6 +250,17 @@ def _tell(processes: list[int], number: signal.Signals) -> None:
     for process in processes:
         with suppress(ProcessLookupError):
             os.kill(process, number)
+
+
+def _in_states(process: int, states: bytes) -> bool:
+    """Tell whether every thread of a process is in one of the kernel's `states`."""
+    try:
+        return all(
+            (task / "stat").read_bytes().rpartition(b")")[2].split()[0] in states
+            for task in Path("/proc", str(process), "task").iterdir()
+        )
+    except OSError:  # it, or one of its threads, has just ended
+        return False
 
 
 def _processor_s(processes: list[int]) -> float:

