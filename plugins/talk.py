@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from votebox.plugins.calls import call, read
 from votebox.plugins.chainlog import ChainLog, GrowingReply
+from votebox.plugins.errors import PromptTooLong
 from votebox.plugins.events import ChainText
 from votebox.plugins.inline import InlinePrograms, inline_box
 from votebox.plugins.nouns import Completion, Message, Prompt
@@ -85,7 +86,12 @@ class Talk:
             if asked:
                 prompt = replace(prompt, seed=derive_seed(first.seed, asked))
             asked += 1
-            finish = await self._stream(node, prompt, growing)
+            try:
+                finish = await self._stream(node, prompt, growing)
+            except PromptTooLong:
+                if asked == 1:
+                    raise
+                return "length"  # the reply so far has filled the context
             if finish != "stop" or growing.aborted:
                 return finish
             added = await inline.after(growing.text)

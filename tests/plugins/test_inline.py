@@ -12,6 +12,7 @@ from votebox.plugins import (
     ChainText,
     Problem,
     Prompt,
+    PromptTooLong,
     RecipeError,
     Recorded,
     Registry,
@@ -185,6 +186,17 @@ async def test_the_tokens_of_a_reply_are_bounded_in_all() -> None:
     engine = ReplayEngine(reply)
     verdict = await solved(engine, FakeBox(lambda code: "1"))
     assert [p.sampling.max_tokens for p in engine.sampled] == [100, 60, 20]
+    assert verdict.chains[0].completions[0].finish_reason == "length"
+
+
+async def test_a_reply_that_fills_the_context_is_read_as_far_as_it_is() -> None:
+    def reply(prompt: Prompt) -> str:
+        if begun(prompt):
+            raise PromptTooLong("replay", "the prompt has 9 tokens and the context holds 9")
+        return "\\boxed{3}, I check:\n```python\nprint(3)\n```\n"
+
+    verdict = await solved(ReplayEngine(reply), FakeBox(lambda code: "3"))
+    assert (verdict.answer, verdict.chains[0].ended) == ("3", "answered")
     assert verdict.chains[0].completions[0].finish_reason == "length"
 
 
