@@ -59,6 +59,7 @@ class Sessions:
         self._open = open_session
         self._endings = endings
         self._live: OrderedDict[str, Session] = OrderedDict()  # longest idle first
+        self._opening: dict[str, asyncio.Event] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._waiting: dict[str, int] = {}
         self._lost: OrderedDict[str, None] = OrderedDict()
@@ -80,6 +81,9 @@ class Sessions:
 
     async def end(self, name: str) -> bool:
         """End a session and forget it; return whether there was one."""
+        opening = self._opening.get(name)
+        if opening is not None:
+            await opening.wait()
         self._lost.pop(name, None)
         session = self._live.pop(name, None)
         if session is not None:
@@ -113,7 +117,11 @@ class Sessions:
             return session, "kept"
         state: SessionState = "restarted" if name in self._lost else "new"
         self._make_room()
-        session = self._live[name] = await self._open(job)
+        self._opening[name] = asyncio.Event()
+        try:
+            session = self._live[name] = await self._open(job)
+        finally:
+            self._opening.pop(name).set()
         self._lost.pop(name, None)
         return session, state
 
@@ -324,7 +332,7 @@ class _Cell:
             if message:  # forged: no cell of ours says this
                 self._program.kill()
             return self._last(await gone)
-        except ConnectionError:
+        except OSError:  # it is gone, or was ended before its first answer was awaited
             return self._last(await gone)
         finally:
             told.cancel()

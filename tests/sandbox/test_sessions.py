@@ -217,7 +217,9 @@ async def test_ending_a_session_leaves_the_descriptors_of_others_alone(
     """A socket the loop still polled once took the number of another program's pipe."""
     code = "import sys\nsys.stdout.write('x' * 300_000)"
     cell = asyncio.create_task(box.run("import time; time.sleep(5)", session=name))
-    await asyncio.sleep(0.2)
+    known = box.pool["sessions"]
+    while box.pool["sessions"] == known:
+        await asyncio.sleep(0.01)
     ending = asyncio.create_task(box.end_session(name))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -225,6 +227,15 @@ async def test_ending_a_session_leaves_the_descriptors_of_others_alone(
     assert [(e.status, len(e.stdout)) for e in done] == [("ok", 300_000)] * 4
     assert await ending
     assert (await cell).session_lost
+
+
+async def test_a_session_that_is_being_opened_can_be_ended(box: Sandbox, name: str) -> None:
+    cell = asyncio.create_task(box.run("import time; time.sleep(60)", session=name))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert await box.end_session(name)
+    assert (await cell).session_lost
+    assert not await box.end_session(name)
 
 
 async def test_a_lifted_processor_limit_is_still_one(box: Sandbox, name: str) -> None:
