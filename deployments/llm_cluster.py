@@ -231,7 +231,7 @@ class Requests:
 
 
 def _joined(a: LogprobStats | None, b: LogprobStats | None) -> LogprobStats | None:
-    return a + b if a is not None and b is not None else a or b
+    return b if a is None else a + (b or LogprobStats())
 
 
 def _cause(error: BaseException) -> BaseException:

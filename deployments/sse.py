@@ -175,9 +175,9 @@ def complaint(content: bytes) -> str:
 
 def _logprobs(given: Any) -> LogprobStats | None:
     entries = (given or {}).get("content") or []
-    stats: LogprobStats | None = None
-    for entry in entries:
-        top = [float(other["logprob"]) for other in entry.get("top_logprobs") or ()]
-        one = token_statistics(float(entry["logprob"]), top)
-        stats = one if stats is None else stats + one
-    return stats
+    return sum(map(_token, entries), LogprobStats()) if entries else None
+
+
+def _token(entry: Mapping[str, Any]) -> LogprobStats:
+    top = [float(other["logprob"]) for other in entry.get("top_logprobs") or ()]
+    return token_statistics(float(entry["logprob"]), top)

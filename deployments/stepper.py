@@ -222,8 +222,8 @@ class Stepper:
         chain.text.append(piece.text)
         chain.tokens += len(piece.token_ids)
         if piece.logprobs:
-            new = logprob_statistics(piece.logprobs)
-            chain.logprobs = new if chain.logprobs is None else chain.logprobs + new
+            known = chain.logprobs or LogprobStats()
+            chain.logprobs = known + logprob_statistics(piece.logprobs)
         if output.finished:
             del self._requests[output.request_id]
             reason = piece.finish_reason

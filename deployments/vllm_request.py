@@ -67,9 +67,6 @@ def sampling_params(prompt: Prompt, room: int) -> Any:
 
 def logprob_statistics(flat: Any) -> LogprobStats:
     """Return the statistics of vLLM's FlatLogprobs: of each token its own, then the top."""
-    stats: LogprobStats | None = None
-    for start, end in zip(flat.start_indices, flat.end_indices, strict=True):
-        own, *top = flat.logprobs[start:end]
-        one = token_statistics(own, top)
-        stats = one if stats is None else stats + one
-    return stats or LogprobStats(0, 0.0, 0.0)
+    places = zip(flat.start_indices, flat.end_indices, strict=True)
+    tokens = (flat.logprobs[start:end] for start, end in places)
+    return sum((token_statistics(own, top) for own, *top in tokens), LogprobStats())

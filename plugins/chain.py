@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Any, Final
 
+from votebox.plugins.boxes import end_session
 from votebox.plugins.calls import call, call_async, expect, read
 from votebox.plugins.chainlog import ChainLog
 from votebox.plugins.errors import PromptTooLong
@@ -236,11 +237,10 @@ class Chain:
 
     async def _end_session(self) -> None:
         """Give the interpreter back, where the sandbox can; it would end by itself later."""
-        end = getattr(self._c.ports.sandbox, "end_session", None)
-        if self._session and end is not None:
-            session, self._session = self._session, ""
+        session, self._session = self._session, ""
+        if session:
             with suppress(SandboxError):
-                await end(session)
+                await end_session(self._c.ports.sandbox, session)
 
     async def _sandbox(self, node: Node, inputs: Mapping[str, Any], number: int) -> Any:
         readings: tuple[Reading, ...] = next(iter(inputs.values()))

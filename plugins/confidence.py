@@ -7,18 +7,16 @@ a window of tokens in a row. Costs a few additions a token, and nothing where no
 
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil, exp
 from typing import Final
 
 from votebox.plugins.nouns import Confidence, LogprobStats
 
-__all__ = ["TOP_LOGPROBS", "WINDOW", "ConfidenceMeter", "token_statistics"]
+__all__ = ["WINDOW", "ConfidenceMeter", "token_statistics"]
 
 WINDOW: Final = 2048
 """Tokens of one group."""
-
-TOP_LOGPROBS: Final = 20
-"""Alternatives of a token that are asked for."""
 
 _BOTTOM: Final = 0.1
 
@@ -46,24 +44,15 @@ class ConfidenceMeter:
 
     def __init__(self, window: int = WINDOW) -> None:
         self._window = window
-        self._stats = LogprobStats(0, 0.0, 0.0)
+        self._stats = LogprobStats()
         self._tokens = array("d")
         self._groups = array("d")
         self._sum = self._total = 0.0
 
     def add(self, new: LogprobStats) -> None:
         """Add the statistics of the next tokens."""
-        fresh = new.confidences
-        known = self._stats
-        lowest = min(known.lowest, new.lowest) if known.tokens else new.lowest
-        self._stats = LogprobStats(
-            known.tokens + new.tokens,
-            known.total + new.total,
-            lowest,
-            (),
-            known.entropy + new.entropy,
-        )
-        for value in fresh:
+        self._stats += replace(new, confidences=())
+        for value in new.confidences:
             self._tokens.append(value)
             self._sum += value
             self._total += value

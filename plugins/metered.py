@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Self
 
+from votebox.plugins.boxes import end_session, run_with
 from votebox.plugins.nouns import Prompt, Usage
 from votebox.plugins.ports import Delta, Engine, SampleStream, SandboxPort
 from votebox.sandbox import Execution, Limits
@@ -123,16 +124,13 @@ class MeteredSandbox:
             limits = limits or Limits()
             limits = replace(limits, wall_s=min(limits.wall_s, left_s))
         given = {"limits": limits, "session": session, "files": files, "stdin": stdin, **more}
-        told: dict[str, Any] = {name: value for name, value in given.items() if value}
-        execution = await self._sandbox.run(code, **told)
+        execution = await run_with(self._sandbox, code, given)
         self._spent_s += execution.wall_s
         return execution
 
-    async def end_session(self, session: str) -> None:
+    async def end_session(self, session: str) -> bool:
         """Give an interpreter back, where the sandbox can."""
-        end = getattr(self._sandbox, "end_session", None)
-        if end is not None:
-            await end(session)
+        return await end_session(self._sandbox, session)
 
     def close(self) -> None:
         """Start nothing from now on."""

@@ -117,13 +117,15 @@ class LogprobStats:
     Confidence) of each token in order, and `entropy` the sum of their entropies in nats.
     """
 
-    tokens: int
-    total: float
-    lowest: float
+    tokens: int = 0
+    total: float = 0.0
+    lowest: float = 0.0
     confidences: tuple[float, ...] = ()
     entropy: float = 0.0
 
     def __add__(self, other: "LogprobStats") -> "LogprobStats":
+        if not self.tokens or not other.tokens:
+            return self if self.tokens else other
         return LogprobStats(
             self.tokens + other.tokens,
             self.total + other.total,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from votebox.plugins.boxes import end_session, run_with
 from votebox.plugins.errors import EngineError
 from votebox.plugins.nouns import Prompt
 from votebox.plugins.ports import Delta, Engine, SampleStream, SandboxPort
@@ -144,7 +145,6 @@ class RecordingSandbox:
     ) -> Execution:
         """Return what the program did; `more` is what a sandbox takes beyond the port."""
         given = {"limits": limits, "session": session, "files": files, "stdin": stdin, **more}
-        told: dict[str, Any] = {name: value for name, value in given.items() if value}
         clock = asyncio.get_running_loop().time
         called, number = clock(), len(self._programs)
         self._zero = called if self._zero is None else self._zero
@@ -154,17 +154,15 @@ class RecordingSandbox:
         self._programs[number] = kept
         execution: Execution | None = None
         try:
-            execution = await self._sandbox.run(code, **told)
+            execution = await run_with(self._sandbox, code, given)
         finally:
             took_s = clock() - called
             self._programs[number] = replace(kept, execution=execution, took_s=took_s)
         return execution
 
-    async def end_session(self, session: str) -> None:
+    async def end_session(self, session: str) -> bool:
         """Give an interpreter back, where the sandbox can."""
-        end = getattr(self._sandbox, "end_session", None)
-        if end is not None:
-            await end(session)
+        return await end_session(self._sandbox, session)
 
     @property
     def programs(self) -> list[RecordedProgram]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from votebox.plugins.ballot import Ballot, policy_of
+from votebox.plugins.boxes import end_session
 from votebox.plugins.chain import Chain, Ports, SolveContext
 from votebox.plugins.classes import Recalled
 from votebox.plugins.errors import EngineError, SandboxError, TraceError, VoteboxError
@@ -312,8 +313,7 @@ class _StoredBox:
 
     async def end_session(self, session: str) -> bool:
         """End a session of the sandbox, where there is one."""
-        end = getattr(self._sandbox, "end_session", None)
-        return bool(end and await end(session))
+        return await end_session(self._sandbox, session)
 
 
 def _read(candidate: Candidate) -> str:

@@ -264,7 +264,7 @@ class Run:
     def _saved(self, records: Sequence[ChainRecord]) -> int:
         """Return the completion tokens not spent, as far as the finished chains tell."""
         spent = sum(record.usage.completion_tokens for record in records)
-        finished = [chain.log.record().usage.completion_tokens for chain in self._ended]
+        finished = [r.usage.completion_tokens for r in records if r.place is not None]
         if not finished:
             return 0
         return max(0, round(sum(finished) / len(finished) * self._planned) - spent)

@@ -19,16 +19,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from throughput import ENGINE, endless, prompts
+from throughput import ENGINE, ENVIRONMENT, endless, prompts
 
-os.environ |= {
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-    "RAY_AUTH_MODE": "disabled",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_worker_niceness": "0",
-    "OMP_NUM_THREADS": "1",
-    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-}
+os.environ |= ENVIRONMENT
 
 
 def stamped() -> Any:

@@ -26,6 +26,16 @@ WAYS = {
     "embedded": "EmbeddedEngine, in process",
     "serve": "Solver over Ray Serve",
 }
+ENVIRONMENT = {
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",
+    "OMP_NUM_THREADS": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "HF_HUB_OFFLINE": "1",
+}
 ENGINE = {"dtype": "float32", "kv_cache_memory_bytes": 2**29, "max_num_seqs": 64}
 COMMON = {"max_model_len": 2048, "enforce_eager": True, "enable_prefix_caching": True}
 
@@ -229,16 +239,6 @@ def compare(given: argparse.Namespace) -> dict[str, list[float]]:
 
 def start(way: str, source: str) -> Any:
     """Start the process of one way."""
-    environment = {
-        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-        "RAY_AUTH_MODE": "disabled",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_worker_niceness": "0",
-        "OMP_NUM_THREADS": "1",
-        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        "VLLM_LOGGING_LEVEL": "ERROR",
-        "HF_HUB_OFFLINE": "1",
-    }
     command = [sys.executable, __file__, "--worker", way, "--source", source]
     log = Path(tempfile.gettempdir(), f"throughput-{way}.log").open("w")  # noqa: SIM115
     return subprocess.Popen(
@@ -247,7 +247,7 @@ def start(way: str, source: str) -> Any:
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
-        env={**os.environ, **environment},
+        env=os.environ | ENVIRONMENT,
     )
 
 
