@@ -1,0 +1,10 @@
+def read(notation):
+    pass
+
+
+def write(beads):
+    pass
+
+
+def count(notation):
+    pass

@@ -1,0 +1,2 @@
+def column(text, width):
+    pass

@@ -1,0 +1,6 @@
+class Release:
+    pass
+
+
+def choose(releases, rule):
+    pass
