@@ -68,9 +68,12 @@ def register_extractors(register: Register) -> None:
     start as soon as its block closes: declare the texts that can close one with
     `@declare(closes=(...))`, else it is asked at the end only. A program is read by its
     stdout, with finish_reason "stop" only if it ended ok. `strip` is called as
-    `(completion, options)` and returns the final text without thinking. `edit` is an
-    object with `parse(text)`. All are pure, synchronous and linear in the text; an
-    exception ends that chain and is recorded on it.
+    `(completion, options)` and returns the final text without thinking: a str, or a
+    Stripped, which also holds the reasoning and whether it was cut off. `edit` is an
+    object with `parse(text) -> EditScript`, which tells faults of the text in its
+    diagnostics and does not raise; a recipe whose own step reads the edits may have
+    another type, which `step:apply` refuses. All are pure, synchronous and linear in the
+    text; an exception ends that chain and is recorded on it.
     """
 
 

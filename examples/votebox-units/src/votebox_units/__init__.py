@@ -1,0 +1,1 @@
+"""Answers with units for votebox: see plugin.py for what it registers."""
