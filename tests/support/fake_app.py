@@ -12,13 +12,21 @@ Answer = tuple[int, Any]
 
 
 @contextmanager
-def serving(answer: Callable[[str, Mapping[str, Any]], Answer]) -> Iterator[str]:
-    """Serve on a free port; `answer` takes "METHOD /path" and the body. Yield the URL."""
+def serving(
+    answer: Callable[[str, Mapping[str, Any]], Answer],
+    headers: list[Mapping[str, str]] | None = None,
+) -> Iterator[str]:
+    """Serve on a free port; `answer` takes "METHOD /path" and the body. Yield the URL.
+
+    The headers of each request are added to `headers`.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length) or b"{}")
+            if headers is not None:
+                headers.append(dict(self.headers))
             status, value = answer(f"{self.command} {self.path}", body)
             self.send_response(status)
             if isinstance(value, Iterator):
@@ -33,7 +41,7 @@ def serving(answer: Callable[[str, Mapping[str, Any]], Answer]) -> Iterator[str]
             self.end_headers()
             self.wfile.write(json.dumps(value).encode())
 
-        do_GET = do_POST = _serve  # noqa: N815 - the names http.server calls
+        do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the names http.server calls
 
         def log_message(self, *args: Any) -> None:
             pass
