@@ -32,8 +32,7 @@ def overtaken(v1: int, v2: int, m: int, a: float = 0.5) -> float:
 def preferred(v1: int, v2: int) -> float:
     """Return P(theta > 1/2) for theta ~ Beta(v1 + 1, v2 + 1): P(Bin(v1 + v2 + 1, 1/2) <= v1)."""
     trials = v1 + v2 + 1
-    whole = sum(comb(trials, k) for k in range(v1 + 1))
-    return whole / (1 << trials)
+    return _at_most(v1, trials) / (1 << trials)
 
 
 @lru_cache(maxsize=65_536)
@@ -45,7 +44,7 @@ def evidence(v1: int, v2: int) -> float:
     hypothesis (Ville's inequality makes it valid at any time; cf. arXiv 2510.17472). Infinite
     where it exceeds a float.
     """
-    whole = sum(comb(v1 + v2 + 1, k) for k in range(v1 + 1))
+    whole = _at_most(v1, v1 + v2 + 1)
     # B(v1+1, v2+1) = 1 / ((n + 1) C(n, v1)), and the sum is 2^(n+1) times the probability.
     try:
         return whole / ((v1 + v2 + 1) * comb(v1 + v2, v1))
@@ -72,6 +71,15 @@ def urgency(v1: int, v2: int, n: int) -> float:
         term *= (a + b) / (2 * (a + 1))
         a += 1
     return below / sqrt(max(n, 1))
+
+
+def _at_most(most: int, trials: int) -> int:
+    """Return the sum over k <= most of C(trials, k), each term made from the one before."""
+    term = whole = 1
+    for k in range(most):
+        term = term * (trials - k) // (k + 1)
+        whole += term
+    return whole
 
 
 def log_beta(x: float, y: float) -> float:

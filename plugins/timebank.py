@@ -125,7 +125,8 @@ class TimeBank:
         fair = left
         if questions > 1:
             fair = (1 - self._reserve) * (left + sum(others)) / questions
-        seats = sum(math.floor(free / self._least_s + _ROUNDING) for free in others)
+        held = (min(free / self._least_s + _ROUNDING, questions) for free in others)
+        seats = sum(map(math.floor, held))
         to_seat = max(0, questions - 1 - seats)  # later ones, on this lane
         most = max(self._least_s, left - to_seat * self._least_s)
         return min(max(fair, self._least_s), most, self._most_s, left)

@@ -99,8 +99,9 @@ def engine(*, pause_s: float = 0.01) -> ReplayEngine:
     started = count()
 
     def reply(prompt: Prompt) -> Recorded:
-        turns = sum(message.role == "assistant" for message in prompt.messages)
-        number = _of(prompt) if turns else next(started) % len(_REPLIES)
+        said = [row for m in prompt.messages if m.role == "assistant" for row in _rows(m.content)]
+        turns = len(said)
+        number = said[0] if said else next(started) % len(_REPLIES)
         text = _REPLIES[number][min(turns, len(_REPLIES[number]) - 1)]
         thinking = _THINKING * (1 + number % 3)
         return Recorded(text, thinking, "stop", len(text), 40, pause_s * (1 + number % 7))
@@ -108,10 +109,12 @@ def engine(*, pause_s: float = 0.01) -> ReplayEngine:
     return ReplayEngine(reply, model="QwQ-32B")
 
 
-def _of(prompt: Prompt) -> int:
-    """Return which row of the table wrote the first reply of a conversation."""
-    said = next(m.content for m in prompt.messages if m.role == "assistant")
-    return next(n for n, texts in enumerate(_REPLIES) if said.strip().endswith(texts[0].strip()))
+def _rows(said: str) -> list[int]:
+    """Return which row of the table wrote a reply; none where it is no reply of ours."""
+    ended = said.strip()
+    return [
+        n for n, row in enumerate(_REPLIES) if any(ended.endswith(text.strip()) for text in row)
+    ][:1]
 
 
 async def solved(store: Any, *, pause_s: float = 0.01, text: str = QUESTION, **options: Any) -> Any:
