@@ -49,10 +49,16 @@ def up(
         str | None, typer.Option(help="A model folder instead of the embedded model.")
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A preset by name, or a TOML file of one.")
+        str | None, typer.Option(metavar="NAME", help="A preset by name, or a YAML or TOML file.")
     ] = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8000,
+    keys: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="Serve callers with a key of this file (`votebox keys`)."
+        ),
+    ] = None,
     traces: Annotated[
         str | None, typer.Option(metavar="URL", help="Keep traces there: a folder or a URI.")
     ] = None,
@@ -65,13 +71,16 @@ def up(
 
     A second `up` says where the app runs already and exits 0.
     """
-    checks.check_host(host)
+    key_file = checks.check_keys(keys)
     lock = claim()
     if lock is None:
         return _running_already()
     try:
         checks.check_port_free(host, port)
         fields = _app_fields(recipe_default, model, preset)
+        front = dict(fields.get("front", {}))
+        fields["front"] = front | ({"keys": key_file} if key_file else {})
+        checks.check_host(host, fields["front"].get("keys"))
         if traces is not None and no_trace:
             raise BadUsage("--traces and --no-trace exclude each other", "give one of them")
         solver = dict(fields.get("solver", {}))
@@ -180,7 +189,8 @@ def _start(fields: Mapping[str, Any], host: str, port: int, lock: int, *, foregr
     )
     keeper = start_keeper(charge, log)
     os.close(writer)
-    shown = f"[{host}]" if ":" in host else host
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared
+    shown = f"[{reached}]" if ":" in reached else reached
     app = App(
         url=f"http://{shown}:{port}",
         pid=keeper.pid,

@@ -5,31 +5,40 @@ lacks. The first group imports nothing; the second imports the rooms it asks.
 """
 
 import errno
+import os
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from votebox.cluster.errors import BadUsage, Failed, translated
 
 if TYPE_CHECKING:
-    from votebox.plugins import Recipe, Registry
+    from votebox.plugins import Recipe, Registry, SolveOptions
 
 __all__ = [
     "DEFAULT_RECIPE",
+    "KEY_ENV",
     "check_host",
+    "check_keys",
     "check_limits",
     "check_model",
+    "check_options",
     "check_port_free",
     "check_recipe",
     "check_sandbox",
     "check_url",
+    "least_share",
     "read_question",
 ]
 
 DEFAULT_RECIPE: Final = "vote"
 """The recipe of a solve that names none."""
+
+KEY_ENV: Final = "VOTEBOX_API_KEY"
+"""The environment variable with the key of an app."""
 
 _MOST_CHARS: Final = 100_000
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
@@ -69,13 +78,26 @@ def check_url(option: str, url: str) -> str:
     return url.rstrip("/")
 
 
-def check_host(host: str) -> None:
+def check_host(host: str, key_file: str | None) -> None:
     """Refuse to listen where others can reach an app that asks nobody for a key."""
-    if host not in _LOOPBACK:
+    from votebox.deployments.keys import ENVIRONMENT
+
+    if host not in _LOOPBACK and not key_file and not os.environ.get(ENVIRONMENT):
         raise BadUsage(
             f"--host {host!r} would open the app to the network without keys",
-            "use --host 127.0.0.1 and a tunnel or a reverse proxy that asks for them",
+            "make one with `votebox keys new NAME --file keys.toml` and add --keys keys.toml",
         )
+
+
+def check_keys(file: str | None) -> str | None:
+    """Return the absolute path of a key file; raise BadUsage when it cannot be used."""
+    from votebox.deployments.keys import ENVIRONMENT, KeyFileError, KeyRing
+
+    try:
+        KeyRing(Path(file) if file else None, os.environ.get(ENVIRONMENT, ""))
+    except KeyFileError as e:
+        raise BadUsage(f"{e.where}: {e.problem}", e.fix) from e
+    return str(Path(file).absolute()) if file else None
 
 
 def check_port_free(host: str, port: int) -> None:
@@ -116,6 +138,21 @@ def check_recipe(name: str, registry: "Registry", *, files: bool = True) -> "Rec
     return recipe
 
 
+def check_options(
+    given: Mapping[str, Any], recipe: "Recipe", registry: "Registry"
+) -> "SolveOptions":
+    """Return the options of a solve; refuse those that this recipe cannot be solved with."""
+    from votebox.plugins import SolveOptions, VoteboxError
+    from votebox.plugins.overrides import overridden
+
+    try:
+        options = SolveOptions(**given)
+        overridden(recipe, options, registry)
+    except VoteboxError as e:
+        raise translated(e) from e
+    return options
+
+
 def check_limits(recipe: "Recipe") -> None:
     """Refuse limits that no sandbox of this machine's own grants, before it starts."""
     from votebox.sandbox import DEFAULT_CAPS, LimitError
@@ -137,6 +174,28 @@ def check_model(source: str) -> str:
         return find_model(source)
     except EngineError as e:
         raise BadUsage(f"--model {source!r}: {e.problem}", e.fix) from e
+
+
+def least_share(min_confidence: float | None, calibration: str | None) -> float | None:
+    """Return the share of votes to abstain below.
+
+    With a file of `votebox calibrate`, `min_confidence` is a chance of being right.
+    """
+    if calibration is None:
+        return min_confidence
+    if min_confidence is None:
+        raise BadUsage("--calibration needs --min-confidence", "give both, as 0.8")
+    from votebox.plugins import ProblemError, read_calibration
+
+    try:
+        mapping = read_calibration(calibration)
+    except ProblemError as e:
+        raise translated(e) from e
+    least = mapping.least(min_confidence)
+    if least is None:
+        problem = f"--min-confidence {min_confidence:g}: no vote is right with that chance"
+        raise BadUsage(problem, f"after {calibration}, give at most {mapping.chance(1.0):.3g}")
+    return least
 
 
 def check_sandbox() -> None:

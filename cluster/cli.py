@@ -15,12 +15,24 @@ import typer
 
 from votebox.cluster import (
     app_commands,
+    batch_commands,
+    deploy_commands,
+    edit_bench_commands,
+    edit_run_commands,
+    eval_commands,
+    kaggle_commands,
+    key_commands,
     look_commands,
+    plan_commands,
+    plugin_commands,
+    plugin_new,
     sandbox_commands,
+    top,
     trace_commands,
     try_commands,
 )
 from votebox.cluster.errors import INTERRUPTED, CliError
+from votebox.cluster.report_commands import report
 from votebox.cluster.solve import solve
 from votebox.cluster.text import one_line
 from votebox.cluster.whatif_commands import whatif
@@ -35,16 +47,37 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+plugins = typer.Typer(help="List, show, check and make plugins; alone, list them.")
 recipes = typer.Typer(help="List, draw and check recipes.", no_args_is_help=True)
 
 traces = typer.Typer(help="Look at the traces of solves.", no_args_is_help=True)
+keys = typer.Typer(help="Make, list and take away API keys.", no_args_is_help=True)
+examples = typer.Typer(help="Data sets that come with votebox.", no_args_is_help=True)
+edit_bench = typer.Typer(help="Measure how well code is edited.", no_args_is_help=True)
+kaggle = typer.Typer(help="Answer as in a competition.", no_args_is_help=True)
 sandbox = typer.Typer(help="Run Python in the sandbox, and measure it.", no_args_is_help=True)
 
 app.command()(solve)
+app.command()(batch_commands.batch)
 app.command()(app_commands.up)
 app.command()(app_commands.down)
 app.command()(app_commands.status)
-app.command()(look_commands.plugins)
+app.command()(deploy_commands.deploy)
+app.command()(deploy_commands.diff)
+app.command()(deploy_commands.kubernetes)
+app.command()(plan_commands.plan)
+app.command()(top.top)
+app.command()(top.cancel)
+app.add_typer(keys, name="keys")
+keys.command("new")(key_commands.keys_new)
+keys.command("list")(key_commands.keys_list)
+keys.command("remove")(key_commands.keys_remove)
+app.add_typer(plugins, name="plugins")
+plugins.callback(invoke_without_command=True)(plugin_commands.plugins)
+plugins.command("list")(plugin_commands.plugins_list)
+plugins.command("show")(plugin_commands.plugins_show)
+plugins.command("check")(plugin_commands.plugins_check)
+plugins.command("new")(plugin_new.plugins_new)
 app.command("try")(try_commands.try_plugin)
 app.command()(trace_commands.show)
 app.command()(trace_commands.replay)
@@ -57,7 +90,19 @@ recipes.command("check")(look_commands.recipes_check)
 app.add_typer(sandbox, name="sandbox")
 sandbox.command("run")(sandbox_commands.run)
 sandbox.command("bench")(sandbox_commands.bench)
+app.command("eval")(eval_commands.evaluate)
+app.command()(eval_commands.compare)
+app.command()(eval_commands.calibrate)
+app.add_typer(examples, name="examples")
+examples.command("list")(eval_commands.examples_list)
+app.add_typer(edit_bench, name="edit-bench")
+edit_bench.command("check")(edit_bench_commands.check)
+edit_bench.command("run")(edit_run_commands.run)
+app.command("compare-strippers")(edit_run_commands.compare_strippers)
+app.add_typer(kaggle, name="kaggle")
+kaggle.command("replay")(kaggle_commands.replay)
 app.command()(whatif)
+app.command()(report)
 app.command()(look_commands.doctor)
 
 
@@ -75,8 +120,17 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p",
+            metavar="no:NAME",
+            help="Block a plugin (entry point, distribution or KIND:NAME) here, not in an app that runs; repeatable.",
+        ),
+    ] = None,
 ) -> None:
-    pass
+    if plugin:
+        plugin_commands.block(plugin)
 
 
 def main() -> NoReturn:

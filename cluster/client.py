@@ -13,6 +13,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from votebox.cluster.checks import KEY_ENV
 from votebox.cluster.errors import BadUsage, CliError, Failed
 from votebox.cluster.keeper import Charge, start_keeper
 from votebox.cluster.screen import Show
@@ -26,6 +27,7 @@ __all__ = [
     "end_keeper",
     "health",
     "listen",
+    "refused",
     "runtime",
     "solve_in_runtime",
     "solve_over_http",
@@ -34,7 +36,7 @@ __all__ = [
 _HEALTH_S: Final = 2.0
 _END_S: Final = 30.0
 _SHOWN_CHARS: Final = 80
-_REFUSALS: Final = frozenset({400, 404, 413, 422})
+_REFUSALS: Final = frozenset({400, 401, 403, 404, 413, 422})
 
 
 def solve_over_http(url: str, request: Mapping[str, Any], show: Show) -> dict[str, Any]:
@@ -47,7 +49,7 @@ def solve_over_http(url: str, request: Mapping[str, Any], show: Show) -> dict[st
     try:
         with ask("POST", f"{url}/v1/solves", {**request, "stream": True}) as reply:
             if reply.status != HTTPStatus.OK:
-                raise _refused(url, reply)
+                raise refused(url, reply)
             return listen(_sse(reply.lines(), url), show, f"the app at {url}")
     except NoAnswer as e:
         fix = "see `votebox status`, or start one with `votebox up`"
@@ -179,11 +181,14 @@ def _json_lines(stream: IO[bytes]) -> Iterator[dict[str, Any]]:
         yield json.loads(line)
 
 
-def _refused(url: str, reply: Reply) -> CliError:
+def refused(url: str, reply: Reply) -> CliError:
+    """Return the error for a reply that is none of what was asked, in the app's words."""
     try:
         said = _message(reply.json())
     except ValueError:
         said = ""
+    if reply.status == HTTPStatus.UNAUTHORIZED:
+        return BadUsage(said or f"the app at {url} wants a key", f"set {KEY_ENV} to one it knows")
     if reply.status in _REFUSALS:
         return BadUsage(said or f"the app at {url} refuses the request ({reply.status})")
     return Failed(f"the app at {url} answers {reply.status}: {said or 'no reason given'}")

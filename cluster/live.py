@@ -20,12 +20,13 @@ __all__ = ["Board", "Row", "bar", "render"]
 _TAIL: Final = 400
 _STATES: Final[Mapping[str, tuple[str, str]]] = {
     "writing": ("●", "cyan"),
+    "troubled": ("!", "yellow"),
     "running": ("▶", "magenta"),
     "answered": ("✓", "green"),
     "ended": ("·", "dim"),
 }
 _JUSTIFY: Final[tuple[JustifyMethod, ...]] = ("left", "right", "right", "left")
-_AT_WORK: Final = ("writing", "running")
+_AT_WORK: Final = ("writing", "running", "troubled")
 _VOTE_ROWS: Final = 5
 
 
@@ -89,9 +90,13 @@ class Board:
         match event["type"]:
             case "chain_started":
                 row.label = event["label"]
+            case "chain_restarted":
+                row.state, row.text = "troubled", event["problem"]
             case "chain_text":
                 row.state, row.text = "writing", (row.text + event["text"])[-_TAIL:]
                 row.tokens += event["tokens"]
+            case "provider_failed":
+                row.state, row.text = "troubled", event["problem"]
             case "program_started":
                 row.state, row.text = "running", event["code"][-_TAIL:]
                 row.programs += 1
@@ -175,6 +180,8 @@ def _words(row: Row, width: int) -> Text:
             return Text(f"{row.ended}{said}", style="dim")
         case "running":
             return Text("runs: " + tail(row.text, width - 6), style="magenta")
+        case "troubled":
+            return Text(one_line(row.text, width), style="yellow")
         case _:
             return Text(tail(row.text, width), style="" if row.text else "dim")
 

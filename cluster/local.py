@@ -11,11 +11,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
+from votebox.cluster.endpoint_roles import Roles, start_roles
 from votebox.cluster.errors import INTERRUPTED
 from votebox.cluster.keeper import adopt_orphans, end_all
 from votebox.cluster.recordings import Recorder
@@ -24,7 +25,7 @@ from votebox.cluster.screen import Show
 if TYPE_CHECKING:
     from votebox.plugins import Engine, Recipe, Registry, SandboxPort, SolveOptions
 
-__all__ = ["LocalPlan", "ended_at_once", "leave", "quiet", "solve_here"]
+__all__ = ["LocalPlan", "ended_at_once", "leave", "quiet", "solve_here", "start_engine"]
 
 _GRACE_S: Final = 0.5
 
@@ -34,35 +35,25 @@ class LocalPlan:
     """Say what to solve and with which engine; None leaves the other side's default.
 
     `endpoint` None means vLLM in this process with `model`; `traces` None keeps none, and
-    `record` is the folder to record the solve into.
+    `record` is the folder to record the solve into. `roles` are endpoints by role.
     """
 
     question: str
     recipe: "Recipe"
     registry: "Registry"
-    chains: int | None = None
-    seed: int | None = None
-    deadline_s: float | None = None
+    options: "SolveOptions"
     model: str | None = None
     endpoint: str | None = None
     endpoint_model: str | None = None
     traces: str | None = None
-    max_total_tokens: int | None = None
-    max_sandbox_s: float | None = None
     record: Path | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    roles: Roles | None = None
 
     @property
-    def options(self) -> "SolveOptions":
-        """Return what overrides the recipe."""
-        from votebox.plugins import SolveOptions
-
-        return SolveOptions(
-            chains=self.chains,
-            seed=self.seed,
-            deadline_s=self.deadline_s,
-            max_total_tokens=self.max_total_tokens,
-            max_sandbox_s=self.max_sandbox_s,
-        )
+    def elsewhere(self) -> bool:
+        """Return whether the models are in other processes than this one."""
+        return self.endpoint is not None or self.roles is not None
 
 
 @contextmanager
@@ -143,13 +134,14 @@ async def _solve(plan: LocalPlan, show: Show, answered: Callable[[dict[str, Any]
         if plan.recipe.needs_sandbox:  # first, because it fails at once where it cannot run
             show({"type": "stage", "text": "starting the sandbox"})
             sandbox = await stack.enter_async_context(Sandbox(workers=2))
-        engine = await _engine(plan, show, stack)
+        engine = await start_engine(plan, show, stack)
         store = TraceStore(plan.traces) if plan.traces is not None else None
-        recorder = None if plan.record is None else Recorder(plan.record, engine, sandbox)
-        if recorder is not None:
+        recorder: Recorder | None = None
+        if plan.record is not None and not isinstance(engine, Mapping):
+            recorder = Recorder(plan.record, engine, sandbox)
             engine, sandbox = recorder.engine, recorder.sandbox
         solver = Solver(engine, sandbox, plan.registry, store)
-        events = solver.events(Problem(plan.question), plan.recipe, plan.options)
+        events = solver.events(Problem(plan.question, files=plan.files), plan.recipe, plan.options)
         stack.push_async_callback(events.aclose)
         async for event in events:
             wire: Mapping[str, Any] = to_wire(event)
@@ -160,8 +152,12 @@ async def _solve(plan: LocalPlan, show: Show, answered: Callable[[dict[str, Any]
                 answered(dict(wire["verdict"]))
 
 
-async def _engine(plan: LocalPlan, show: Show, stack: AsyncExitStack) -> "Engine":
-    """Start the engine of the plan; `stack` closes it."""
+async def start_engine(
+    plan: LocalPlan, show: Show, stack: AsyncExitStack
+) -> "Engine | Mapping[str, Engine]":
+    """Start the engine of the plan, or one for each role; `stack` closes them."""
+    if plan.roles is not None:
+        return await start_roles(plan.roles, show, stack)
     if plan.endpoint is not None:
         from votebox.deployments.engine_endpoint import EndpointEngine
 

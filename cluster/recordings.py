@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from votebox.cluster.errors import BadUsage, Failed
 
 if TYPE_CHECKING:
-    from votebox.plugins import Engine, Recipe, Registry, SandboxPort, SolveOptions
+    from votebox.plugins import Engine, Problem, Recipe, Registry, SandboxPort, SolveOptions
 
 __all__ = ["Asked", "Recorder", "check_folder", "read_asked", "replayed"]
 
@@ -80,14 +80,18 @@ def read_asked(name: str) -> Asked:
 
 
 def replayed(
-    name: str, question: str, recipe: "Recipe", registry: "Registry", options: "SolveOptions"
+    name: str,
+    problem: "Problem",
+    recipe: "Recipe",
+    registry: "Registry",
+    options: "SolveOptions",
 ) -> list[dict[str, Any]]:
     """Return the events of a solve over the recording in a folder; the last has the verdict.
 
     Raises:
         VoteboxError: it is no recording, or does not hold what the recipe asks for.
     """
-    from votebox.plugins import Problem, ReplayEngine, ReplaySandbox, Solver, run_virtual, to_wire
+    from votebox.plugins import ReplayEngine, ReplaySandbox, Solver, run_virtual, to_wire
 
     folder = Path(name)
     engine = ReplayEngine.from_recording(folder / _ENGINE)
@@ -97,6 +101,6 @@ def replayed(
     solver = Solver(engine, box, registry)
 
     async def events() -> list[dict[str, Any]]:
-        return [to_wire(e) async for e in solver.events(Problem(question), recipe, options)]
+        return [to_wire(e) async for e in solver.events(problem, recipe, options)]
 
     return run_virtual(events())

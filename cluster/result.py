@@ -1,7 +1,9 @@
 """Write the verdict of a solve on stdout: for people, or as one JSON object."""
 
 import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 from rich.console import Console
@@ -11,7 +13,7 @@ from rich.text import Text
 from votebox.cluster.live import bar
 from votebox.cluster.text import clean, one_line
 
-__all__ = ["write_json", "write_verdict"]
+__all__ = ["write_file", "write_json", "write_verdict"]
 
 _VOTE_ROWS: Final = 8
 
@@ -20,6 +22,24 @@ def write_json(value: Any, stream: TextIO) -> None:
     """Write `value` on one line; all but ASCII is escaped, so no terminal obeys it."""
     stream.write(json.dumps(value) + "\n")
     stream.flush()
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file whole or not at all: a full disk leaves what was there.
+
+    What is no file, as /dev/stdout, is written as it stands. Raises OSError.
+    """
+    target = path.resolve()  # a link stays one
+    if path.is_relative_to("/dev") or (target.exists() and not target.is_file()):
+        path.write_text(text, "utf-8", newline="\n")
+        return
+    fresh = target.with_name(f".votebox-{os.getpid()}")
+    try:
+        fresh.write_text(text, "utf-8", newline="\n")
+        fresh.replace(target)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def write_verdict(verdict: Mapping[str, Any], stream: TextIO, look: str = "") -> None:

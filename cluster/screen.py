@@ -14,7 +14,7 @@ from rich.live import Live
 from votebox.cluster.live import Board, render
 from votebox.cluster.text import one_line
 
-__all__ = ["Screen", "Show"]
+__all__ = ["LiveScreen", "Screen", "Show"]
 
 Show = Callable[[Mapping[str, Any]], None]
 """Take one event of a solve, in order."""
@@ -22,20 +22,24 @@ Show = Callable[[Mapping[str, Any]], None]
 _BETWEEN_LINES_S: Final = 2.0
 
 
-class Screen:
-    """Hold the stream while a solve runs; `show` takes its events."""
+class LiveScreen:
+    """Hold the stream and, where it is a terminal and not `quiet`, redraw what `draw` returns."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self.board = Board()
+    def __init__(
+        self,
+        stream: TextIO,
+        draw: Callable[[], RenderableType],
+        per_second: float,
+        *,
+        quiet: bool = False,
+    ) -> None:
         self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
-        self._start = time.monotonic()
-        self._said = 0.0
         self._live: Live | None = None
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
+        if self._console.is_terminal and not self._console.is_dumb_terminal and not quiet:
             self._live = Live(
                 console=self._console,
-                get_renderable=self._draw,
-                refresh_per_second=8,
+                get_renderable=draw,
+                refresh_per_second=per_second,
                 transient=True,
                 redirect_stdout=False,
                 redirect_stderr=False,
@@ -58,6 +62,16 @@ class Screen:
         """Give the terminal back."""
         if self._live is not None:
             self._live.stop()
+
+
+class Screen(LiveScreen):
+    """Hold the stream while a solve runs; `show` takes its events."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.board = Board()
+        self._start = time.monotonic()
+        self._said = 0.0
+        super().__init__(stream, self._draw, 8)
 
     @property
     def elapsed_s(self) -> float:
@@ -97,6 +111,12 @@ class Screen:
             case "solve_started":
                 models = one_line(", ".join(board.models), 80)
                 return f"asking {board.planned} chains of {models} (recipe {board.recipe})"
+            case "provider_failed":
+                then = "asked again" if event["again"] else "the chain ends"
+                return f"chain {event['chain']}: {one_line(event['problem'], 200)}; {then}"
+            case "chain_restarted":
+                problem = one_line(event["problem"], 200)
+                return f"chain {event['chain']}: {problem}; it starts again"
             case "vote_changed" if self.elapsed_s - self._said > _BETWEEN_LINES_S:
                 votes = ", ".join(f"{one_line(str(a), 40)}: {w:g}" for a, w in board.votes[:3])
                 return f"{board.finished} of {board.planned} chains finished; {votes or 'no votes'}"

@@ -8,38 +8,53 @@ import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
 
 from votebox.cluster import checks
+from votebox.cluster import solve_options as opt
+from votebox.cluster.endpoint_roles import costs, costs_text, named_roles
 from votebox.cluster.errors import ABSTAINED, BadUsage, translated
 from votebox.cluster.recordings import check_folder, read_asked, replayed
 from votebox.cluster.result import write_json, write_verdict
 from votebox.cluster.screen import Screen
+from votebox.cluster.solve_files import EDITING_RECIPE, Edited, edited, write_files
 from votebox.cluster.state import App, new_log, place_of, read_app, traces_dir
+from votebox.cluster.text import one_line
 
 __all__ = ["solve"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """Hold what the caller typed, checked for form."""
+    """Hold what the caller typed, checked for form.
+
+    `options` are fields of SolveOptions; what was not given is left out.
+    """
 
     question: str
     recipe: str | None
-    chains: int | None
-    seed: int | None
-    deadline_s: float | None
-    model: str | None
-    endpoint: str | None
-    endpoint_model: str | None
+    options: Mapping[str, Any]
+    model: str | None = None
+    endpoint: str | None = None
+    endpoint_model: str | None = None
+    endpoints: str | None = None
     traces: str | None = None
     no_trace: bool = False
-    max_total_tokens: int | None = None
-    max_sandbox_s: float | None = None
     record: str | None = None
-    replay: str | None = None
+    folder: Edited | None = None
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """Return the files of an editing task by path, none of another."""
+        return self.folder.files if self.folder else {}
+
+    @property
+    def default_recipe(self) -> str:
+        """Return the recipe where none is named."""
+        return EDITING_RECIPE if self.folder else checks.DEFAULT_RECIPE
 
     @property
     def kept_in(self) -> str | None:
@@ -49,64 +64,43 @@ class _Asked:
     @property
     def request(self) -> dict[str, Any]:
         """Return the body an app takes; what was not given is left to its defaults."""
-        body = {
-            "question": self.question,
-            "recipe": self.recipe,
-            "chains": self.chains,
-            "seed": self.seed,
-            "deadline_s": self.deadline_s,
-            "max_total_tokens": self.max_total_tokens,
-            "max_sandbox_s": self.max_sandbox_s,
-            "trace": False if self.no_trace else None,
-        }
+        body = {"question": self.question, "recipe": self.recipe, **self.options}
+        body["trace"] = False if self.no_trace else None
+        if self.folder is not None:
+            body |= {"recipe": self.recipe or self.default_recipe, "files": dict(self.files)}
         return {name: value for name, value in body.items() if value is not None}
 
 
 def solve(
     question: Annotated[str, typer.Argument(help="The question; - reads it from stdin.")],
     *,
-    recipe: Annotated[
-        str | None,
-        typer.Option(help="A recipe's name, or a TOML file.", show_default=checks.DEFAULT_RECIPE),
-    ] = None,
-    chains: Annotated[
-        int | None, typer.Option(min=1, max=4096, help="Chains to sample, at most.")
-    ] = None,
+    recipe: opt.Recipe = None,
+    chains: opt.Chains = None,
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**63 - 1, help="Seed, for the same answer again.")
     ] = None,
-    deadline_s: Annotated[
-        float | None, typer.Option(min=0.001, help="Answer with what is there after S seconds.")
+    deadline_s: opt.DeadlineS = None,
+    max_total_tokens: opt.MaxTotalTokens = None,
+    max_sandbox_s: opt.MaxSandboxS = None,
+    effort: Annotated[
+        str | None,
+        typer.Option(help="Chains as a multiple of the recipe's: none, low, medium, high, max."),
     ] = None,
-    max_total_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Answer with what is there after N tokens.")
-    ] = None,
-    max_sandbox_s: Annotated[
-        float | None,
-        typer.Option(min=0.0, help="Run programs for S seconds, all chains' together."),
-    ] = None,
+    stop: opt.Stop = None,
+    vote: Annotated[str | None, typer.Option(help="The vote: majority, weighted.")] = None,
+    min_confidence: opt.MinConfidence = None,
+    calibration: opt.Calibration = None,
     json: Annotated[
         bool, typer.Option("--json", help="Write the verdict as one JSON object.")
     ] = False,
-    local: Annotated[
-        bool, typer.Option("--local", help="Solve in this process, without Ray.")
-    ] = False,
-    model: Annotated[
-        str | None, typer.Option(help="A model folder instead of the embedded model.")
-    ] = None,
-    endpoint: Annotated[
-        str | None, typer.Option(metavar="URL", help="Sample from an OpenAI-compatible server.")
-    ] = None,
-    endpoint_model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The model there; default: its only one.")
-    ] = None,
-    url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Ask the votebox app that runs there.")
-    ] = None,
-    traces: Annotated[
-        str | None, typer.Option(metavar="URL", help="Keep traces there: a folder or a URI.")
-    ] = None,
-    no_trace: Annotated[bool, typer.Option("--no-trace", help="Keep no trace.")] = False,
+    local: opt.Local = False,
+    model: opt.Model = None,
+    endpoint: opt.Endpoint = None,
+    endpoint_model: opt.EndpointModel = None,
+    endpoints: opt.Endpoints = None,
+    url: opt.Url = None,
+    traces: opt.Traces = None,
+    no_trace: opt.NoTrace = False,
     record: Annotated[
         str | None,
         typer.Option(metavar="DIR", help="With --local or --endpoint: record the solve there."),
@@ -114,6 +108,13 @@ def solve(
     replay: Annotated[
         str | None, typer.Option(metavar="DIR", help="Solve over a recording, at once.")
     ] = None,
+    files: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Edit the files of a folder: the answer is a diff."),
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="With --files: change the folder, too.")
+    ] = False,
 ) -> int:
     """Answer a question by a vote of many reasoning chains.
 
@@ -121,59 +122,55 @@ def solve(
     ends it with the answer. Exit codes: 0 answered, 3 abstained, 2 bad usage, 1 failure,
     130 interrupted.
     """
-    _check_alone({"--url": url, "--endpoint": endpoint, "--local": local or None})
-    _check_alone({"--traces": traces, "--no-trace": no_trace or None})
-    for option, value in {"--url": url, "--endpoint": endpoint, "--local": local or None}.items():
-        _check_alone({"--replay": replay, option: value})
-    for option, value in {"--model": model, "--traces": traces, "--record": record}.items():
-        _check_alone({"--replay": replay, option: value})
-    if record is not None and not local and endpoint is None:
+    opt.check_place(
+        local=local,
+        url=url,
+        endpoint=endpoint,
+        model=model,
+        endpoint_model=endpoint_model,
+        endpoints=endpoints,
+        traces=traces,
+        no_trace=no_trace,
+    )
+    own = {"--url": url, "--endpoint": endpoint, "--endpoints": endpoints, "--local": local}
+    here = local or endpoint is not None or endpoints is not None
+    for option, value in {**own, "--model": model, "--traces": traces, "--record": record}.items():
+        opt.check_alone({"--replay": replay, option: value})
+    opt.check_alone({"--record": record, "--endpoints": endpoints})
+    if record is not None and not here:
         raise BadUsage("--record needs a solve in this process", "add --local or --endpoint URL")
-    _check_alone({"--traces": traces, "--url": url})
-    _check_together(url=url, endpoint=endpoint, model=model, endpoint_model=endpoint_model)
-    for option, seconds in (("--deadline-s", deadline_s), ("--max-sandbox-s", max_sandbox_s)):
-        if seconds is not None and not seconds < float("inf"):
-            raise BadUsage(f"{option} {seconds} is no number of seconds", "give one, as 60")
+    opt.check_finite({"--deadline-s": deadline_s, "--max-sandbox-s": max_sandbox_s})
+    options = {
+        "chains": chains,
+        "seed": seed,
+        "deadline_s": deadline_s,
+        "max_total_tokens": max_total_tokens,
+        "max_sandbox_s": max_sandbox_s,
+        "reasoning_effort": effort,
+        "stop": stop,
+        "vote": vote,
+        "min_confidence": checks.least_share(min_confidence, calibration),
+    }
     asked = _Asked(
         checks.read_question(question),
         recipe,
-        chains,
-        seed,
-        deadline_s,
+        {name: value for name, value in options.items() if value is not None},
         model,
         checks.check_url("--endpoint", endpoint) if endpoint is not None else None,
         endpoint_model,
+        endpoints,
         traces,
         no_trace,
-        max_total_tokens,
-        max_sandbox_s,
         record,
-        replay,
+        edited(files, write=write),
     )
     if replay is not None:
         return _replay(asked, replay, json=json)
-    if local or endpoint is not None:
+    if here:
         return _solve_locally(asked, json=json)
     return _solve_in_app(
         asked, checks.check_url("--url", url) if url is not None else None, json=json
     )
-
-
-def _check_alone(given: Mapping[str, object]) -> None:
-    names = [name for name, value in given.items() if value is not None]
-    if len(names) > 1:
-        raise BadUsage(f"{' and '.join(names)} exclude each other", "give one of them")
-
-
-def _check_together(
-    *, url: str | None, endpoint: str | None, model: str | None, endpoint_model: str | None
-) -> None:
-    if endpoint_model is not None and endpoint is None:
-        raise BadUsage("--endpoint-model needs --endpoint", "add --endpoint URL")
-    for option, value in (("--url", url), ("--endpoint", endpoint)):
-        if model is not None and value is not None:
-            fix = "use --endpoint-model NAME" if endpoint else "leave one of them out"
-            raise BadUsage(f"--model has no effect with {option}", fix)
 
 
 def _solve_in_app(asked: _Asked, url: str | None, *, json: bool) -> int:
@@ -185,7 +182,8 @@ def _solve_in_app(asked: _Asked, url: str | None, *, json: bool) -> int:
         return _solve_in_temporary_app(asked, json=json)
     with Screen(sys.stderr) as screen:
         verdict = solve_over_http(url, asked.request, screen.show)
-    return _finish(verdict, sys.stdout, app.traces if app is not None else None, json=json)
+    traces = app.traces if app is not None else None
+    return _finish(verdict, sys.stdout, traces, json=json, folder=asked.folder)
 
 
 def _running_app(asked: _Asked) -> App | None:
@@ -214,8 +212,9 @@ def _solve_in_temporary_app(asked: _Asked, *, json: bool) -> int:
     from votebox.cluster.runtime import RuntimeArgs
     from votebox.plugins import Registry
 
-    name = asked.recipe or checks.DEFAULT_RECIPE
-    recipe = checks.check_recipe(name, Registry.load(), files=False)
+    registry = Registry.load()
+    recipe = checks.check_recipe(asked.recipe or asked.default_recipe, registry, files=False)
+    checks.check_options(asked.options, recipe, registry)
     app: dict[str, Any] = {"ingress": False, "solver": {"traces": asked.kept_in}}
     if asked.model is not None:
         app["models"] = {"default": {"source": checks.check_model(asked.model)}}
@@ -224,7 +223,8 @@ def _solve_in_temporary_app(asked: _Asked, *, json: bool) -> int:
 
         def answered(verdict: Mapping[str, Any]) -> None:
             screen.close()
-            codes.append(_finish(verdict, sys.stdout, asked.kept_in, json=json))
+            told = _finish(verdict, sys.stdout, asked.kept_in, json=json, folder=asked.folder)
+            codes.append(told)
 
         if recipe.needs_sandbox:
             checks.check_limits(recipe)
@@ -240,7 +240,7 @@ def _solve_locally(asked: _Asked, *, json: bool) -> int:
     from votebox.plugins import Registry, VoteboxError
 
     registry = Registry.load()
-    recipe = checks.check_recipe(asked.recipe or checks.DEFAULT_RECIPE, registry)
+    recipe = checks.check_recipe(asked.recipe or asked.default_recipe, registry)
     checks.check_limits(recipe)
     if asked.model is not None:
         checks.check_model(asked.model)
@@ -248,16 +248,14 @@ def _solve_locally(asked: _Asked, *, json: bool) -> int:
         asked.question,
         recipe,
         registry,
-        asked.chains,
-        asked.seed,
-        asked.deadline_s,
+        checks.check_options(asked.options, recipe, registry),
         asked.model,
         asked.endpoint,
         asked.endpoint_model,
         asked.kept_in,
-        asked.max_total_tokens,
-        asked.max_sandbox_s,
         None if asked.record is None else check_folder(asked.record),
+        asked.files,
+        named_roles(asked.endpoints, recipe),
     )
     log = new_log("local")
     codes: list[int] = []
@@ -265,8 +263,11 @@ def _solve_locally(asked: _Asked, *, json: bool) -> int:
 
         def answered(verdict: Mapping[str, Any]) -> None:
             screen.close()
-            codes.append(_finish(verdict, out, asked.kept_in, json=json))
-            if plan.endpoint is None:
+            spent = {} if plan.roles is None else costs(verdict, recipe, plan.roles)
+            if spent:
+                verdict = {**verdict, "cost": spent}
+            codes.append(_finish(verdict, out, asked.kept_in, json=json, folder=asked.folder))
+            if not plan.elsewhere:
                 leave(codes[0])
 
         try:
@@ -278,32 +279,42 @@ def _solve_locally(asked: _Asked, *, json: bool) -> int:
 
 def _replay(asked: _Asked, folder: str, *, json: bool) -> int:
     """Solve over a recording, with its seed; the question has to be its own."""
-    from votebox.plugins import Registry, SolveOptions, VoteboxError
+    from votebox.plugins import Problem, Registry, VoteboxError
 
     recorded, registry = read_asked(folder), Registry.load()
     if asked.question != recorded.question:
         problem = f"the recording is of another question: {recorded.question:.80}"
         raise BadUsage(problem, "ask that, as it was asked")
     recipe = checks.check_recipe(asked.recipe or recorded.recipe, registry)
+    given = {"seed": recorded.seed, **asked.options}
+    options = checks.check_options(given, recipe, registry)
     try:
-        options = SolveOptions(
-            chains=asked.chains,
-            seed=recorded.seed if asked.seed is None else asked.seed,
-            deadline_s=asked.deadline_s,
-            max_total_tokens=asked.max_total_tokens,
-            max_sandbox_s=asked.max_sandbox_s,
+        events = replayed(
+            folder, Problem(asked.question, files=asked.files), recipe, registry, options
         )
-        events = replayed(folder, asked.question, recipe, registry, options)
     except VoteboxError as e:
         raise translated(e) from e
-    return _finish(events[-1]["verdict"], sys.stdout, None, json=json)
+    return _finish(events[-1]["verdict"], sys.stdout, None, json=json, folder=asked.folder)
 
 
-def _finish(verdict: Mapping[str, Any], out: TextIO, traces: str | None, *, json: bool) -> int:
+def _finish(
+    verdict: Mapping[str, Any],
+    out: TextIO,
+    traces: str | None,
+    *,
+    json: bool,
+    folder: Edited | None = None,
+) -> int:
+    written = write_files(verdict, folder)
     if json:
         write_json(verdict, out)
     else:
         write_verdict(verdict, out, _look(verdict, traces))
+        if "cost" in verdict:
+            out.write(one_line(costs_text(verdict["cost"])) + "\n")
+        if folder is not None and verdict["files"]:
+            told = f"written: {', '.join(written)}" if written else "--write changes the folder"
+            out.write(one_line(told) + "\n")
     return ABSTAINED if verdict["answer"] is None else 0
 
 

@@ -141,7 +141,8 @@ def _tell_reply(console: Console, step: Said) -> None:
         _say(console, f"{where}{message.role}", "bold")
         _show(console, message.content)
     tokens = f"{said.usage.completion_tokens:,} tokens, ended by {said.finish_reason}"
-    _say(console, f"{where}{said.model or 'the model'}: {tokens}", "bold cyan")
+    who = (said.model or "the model") + (f" at {said.provider}" if said.provider else "")
+    _say(console, f"{where}{who}: {tokens}", "bold cyan")
     if said.reasoning:
         _show(console, said.reasoning, "dim italic")
     _show(console, said.text)

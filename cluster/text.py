@@ -6,9 +6,10 @@ direction characters; a terminal obeys them. Nothing here knows rich or the even
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["clean", "one_line", "tail"]
+__all__ = ["clean", "columns", "one_line", "tail"]
 
 # CSI, OSC and the other escape sequences of ECMA-48, with their 8-bit forms.
 _ESCAPES: Final = re.compile(
@@ -49,3 +50,18 @@ def tail(text: str, width: int) -> str:
     """Return the last `width` characters of `text` on one cleaned line."""
     line = one_line(text[-4 * width :], 8 * width)
     return line if len(line) <= width else "\u2026" + line[1 - width :]
+
+
+def columns(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Return columns as wide as they must be; only the last one may be long.
+
+    >>> print(columns(("a", "b"), [("long", "x")]))
+    a     b
+    long  x
+    """
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head) - 1)]
+    lines = []
+    for row in [head, *rows]:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        lines.append("  ".join([*cells, row[-1]]).rstrip())
+    return "\n".join(lines)

@@ -11,12 +11,12 @@ import typer
 from votebox.cluster.errors import BadUsage, translated
 
 if TYPE_CHECKING:
-    from votebox.plugins import Reading, Registry, Use
+    from votebox.plugins import EditRules, Reading, Registry, Use
 
 __all__ = ["try_plugin"]
 
 _MOST_BYTES: Final = 64 * 2**20
-_KINDS: Final = ("extract", "code", "strip", "policy")
+_KINDS: Final = ("extract", "code", "strip", "policy", "edit")
 
 
 def try_plugin(
@@ -33,6 +33,15 @@ def try_plugin(
     option: Annotated[
         list[str] | None, typer.Option(help="An option of the plugin, NAME=VALUE; repeatable.")
     ] = None,
+    files: Annotated[
+        str | None, typer.Option(metavar="DIR", help="The folder a reply's edits are tried on.")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Change the folder, if all fits.")] = False,
+    level: Annotated[
+        str, typer.Option(help="The most tolerance: exact, indent, blank, elision or fuzzy.")
+    ] = "fuzzy",
+    tests: Annotated[bool, typer.Option("--tests", help="Let edits touch test files.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write what edits did as JSON.")] = False,
 ) -> None:
     r"""Run a plugin on text and write what it read, one JSON object a line.
 
@@ -40,11 +49,20 @@ def try_plugin(
     where it stands; an exact number is written as one, so 0.5 and \frac12 are both 1/2.
     strip: gives the `answer` a reader would see, policy: what a text votes for. A line of
     JSONL may name its `finish_reason` (stop when it does not); its `id` is carried along.
+
+    edit: shows what a reply's edits would do to the folder --files DIR, as a diff with the
+    tolerance each took, and what is wrong with them; exit code 1 if they do not all fit.
     """
     from votebox.plugins import Registry, VoteboxError
 
     try:
         registry = Registry.load()
+        if plugin.startswith("edit:"):
+            use = _use(plugin, option or (), registry)
+            _edits(use, file, files, _rules(level, tests=tests), write=write, as_json=as_json)
+            return
+        if files is not None or write:
+            raise BadUsage("--files and --write go with edit:NAME", "give edit:diff, say")
         run = _Trial(_use(plugin, option or (), registry), _policy(policy, registry))
         for given in _texts(file, jsonl=jsonl or file.endswith(".jsonl")):
             found = run.on(given["text"], given.get("finish_reason") or "stop")
@@ -53,6 +71,30 @@ def try_plugin(
             sys.stdout.write(json.dumps({**carried, **found}) + "\n")
     except VoteboxError as e:
         raise translated(e) from e
+
+
+def _edits(
+    use: "Use", file: str, files: str | None, rules: "EditRules", *, write: bool, as_json: bool
+) -> None:
+    from votebox.cluster.edit_trial import edit_folder
+
+    if files is None:
+        raise BadUsage("edits are tried on a folder", "give --files DIR")
+    script = use.plugin.made(use.options).parse(_read(file))
+    text, ok = edit_folder(script, Path(files), rules, write=write, as_json=as_json)
+    sys.stdout.write(text)
+    if not ok:
+        raise typer.Exit(1)
+
+
+def _rules(level: str, *, tests: bool) -> "EditRules":
+    from votebox.plugins import EditRules
+    from votebox.plugins.edits import LEVELS
+
+    for known in LEVELS:
+        if known == level:
+            return EditRules(level=known, tests=tests)
+    raise BadUsage(f"--level {level!r:.40} is none", f"give {', '.join(LEVELS)}")
 
 
 class _Trial:

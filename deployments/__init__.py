@@ -8,9 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from votebox.deployments.app import AppArgs, ModelArgs, SandboxArgs, SolverArgs, build
+    from votebox.deployments.app import build
+    from votebox.deployments.app_args import AppArgs, ModelArgs, SandboxArgs, SolverArgs
     from votebox.deployments.engine_embedded import EmbeddedEngine
     from votebox.deployments.engine_endpoint import EndpointEngine
+    from votebox.deployments.engine_spawned import SpawnedEngine
     from votebox.deployments.handle import ServeEngine, ServeSandbox
     from votebox.deployments.model_source import check_model
     from votebox.deployments.solve_request import SolveRequest
@@ -25,20 +27,22 @@ __all__ = [
     "ServeSandbox",
     "SolveRequest",
     "SolverArgs",
+    "SpawnedEngine",
     "build",
     "check_model",
 ]
 
 _HOMES: Final = {
-    "AppArgs": "app",
+    "AppArgs": "app_args",
     "EmbeddedEngine": "engine_embedded",
     "EndpointEngine": "engine_endpoint",
-    "ModelArgs": "app",
-    "SandboxArgs": "app",
+    "ModelArgs": "app_args",
+    "SandboxArgs": "app_args",
     "ServeEngine": "handle",
     "ServeSandbox": "handle",
     "SolveRequest": "solve_request",
-    "SolverArgs": "app",
+    "SolverArgs": "app_args",
+    "SpawnedEngine": "engine_spawned",
     "build": "app",
     "check_model": "model_source",
 }

@@ -4,123 +4,37 @@
 take it with AppArgs as YAML. All replicas start at the same time.
 """
 
-from typing import Annotated, Any, Final, Literal, cast
+from collections.abc import Mapping
+from typing import Any, Final, cast
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ray.serve import Application, Deployment
-from ray.serve.config import RequestRouterConfig
+from ray.serve.config import AutoscalingPolicy, RequestRouterConfig
 
+from votebox.deployments.app_args import (
+    AppArgs,
+    ModelArgs,
+    SandboxArgs,
+    SolverArgs,
+    UpdateArgs,
+)
 from votebox.deployments.ingress import Ingress
 from votebox.deployments.jails import ROUTER, Jails
 from votebox.deployments.llm import EmbeddedLLM
-from votebox.deployments.model_source import MINI, check_model, is_mini
+from votebox.deployments.model_source import check_model, is_mini
+from votebox.deployments.scaling import POLICY
 from votebox.deployments.solver import SolverDeployment
 
-__all__ = ["AppArgs", "ModelArgs", "SandboxArgs", "SolverArgs", "build"]
-
-DEFAULT_RECIPE: Final = "vote"
+__all__ = ["AppArgs", "ModelArgs", "SandboxArgs", "SolverArgs", "assemble", "build"]
 
 AFFINITY: Final = "ray.serve.experimental.consistent_hash_router.ConsistentHashRouter"
 """The router of models with several replicas: one replica for a question, another if it is full."""
 
-Count = Annotated[int, Field(ge=1)]
 
+WATCHED: Final[Mapping[str, Any]] = {"health_check_period_s": 2.0}
+"""How often Serve asks a replica whether it lives. It learns of a death in no other way, and
+its own 10 s are longer than starting most of them anew."""
 
-class _Args(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ModelArgs(_Args):
-    """Say which model to serve and how.
-
-    `kind` embedded runs vLLM inside one replica, cluster runs it through ray.serve.llm,
-    endpoint asks another server at `url`. `source` is a folder, a hub id, or None for the
-    packaged model; `name` is what usage shows. `engine_kwargs` are vLLM's. `accelerator`
-    (cluster) is Ray's name of a GPU type, None for any, "cpu" for none; `env` are
-    environment variables of its replicas. `key_env` names the variable with the key.
-    """
-
-    kind: Literal["embedded", "cluster", "endpoint"] = "embedded"
-    source: str | None = None
-    name: str = ""
-    engine_kwargs: dict[str, Any] = {}
-    trust_remote_code: bool = False
-    tensor_parallel_size: Count = 1
-    accelerator: str | None = None
-    min_replicas: Annotated[int, Field(ge=0)] = 1
-    max_replicas: Count = 1
-    target_ongoing_requests: Count = 64
-    env: dict[str, str] = {}
-    url: str = ""
-    key_env: str = "OPENAI_API_KEY"
-
-    @model_validator(mode="after")
-    def _fits_its_kind(self) -> "ModelArgs":
-        """Refuse settings that this kind would ignore."""
-        if (self.kind == "endpoint") != bool(self.url):
-            raise ValueError("`url` belongs to kind 'endpoint', which needs it")
-        if self.kind != "cluster" and (self.tensor_parallel_size > 1 or self.accelerator):
-            raise ValueError("tensor_parallel_size and accelerator need kind 'cluster'")
-        if self.max_replicas < self.min_replicas:
-            raise ValueError("max_replicas is less than min_replicas")
-        return self
-
-    @property
-    def shown_name(self) -> str:
-        """Return the name that usage and traces show."""
-        return self.name or (MINI if is_mini(self.source) else str(self.source))
-
-
-class SandboxArgs(_Args):
-    """Say how many sandbox replicas there may be, and how each runs programs.
-
-    A replica runs `workers` programs at once and takes as many more; callers wait in a
-    queue of `max_queued`, and are refused beyond. `backend` auto, fork or once, `preload` and
-    `minimum` are those of votebox.sandbox.Sandbox. The delays, in seconds, are how long
-    load must last before a replica is added, and how long it must be gone.
-    """
-
-    min_replicas: Count = 1
-    max_replicas: Count = 4
-    workers: Count = 2
-    backend: Literal["auto", "fork", "once"] = "auto"
-    preload: list[str] = ["numpy", "sympy"]
-    minimum: Literal["rlimits", "cgroup"] = "rlimits"
-    max_queued: Count = 1024
-    upscale_delay_s: Annotated[float, Field(ge=0)] = 5.0
-    downscale_delay_s: Annotated[float, Field(ge=0)] = 60.0
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "SandboxArgs":
-        if self.max_replicas < self.min_replicas:
-            raise ValueError("max_replicas is less than min_replicas")
-        return self
-
-
-class SolverArgs(_Args):
-    """Name the recipe of requests that name none, and bound the solves at once.
-
-    `traces` is where the trace of each solve is kept, a folder of the solver's own machine
-    or a URI; None keeps none. A trace holds the question and all texts.
-    """
-
-    recipe: str = DEFAULT_RECIPE
-    traces: str | None = None
-    max_ongoing: Count = 64
-    max_queued: Count = 256
-
-
-class AppArgs(_Args):
-    """Describe the application.
-
-    `models` by role; a single one serves every role. Without `ingress` the root is the
-    solver, for callers with a handle: no HTTP proxy is needed.
-    """
-
-    models: Annotated[dict[str, ModelArgs], Field(min_length=1)] = {"default": ModelArgs()}
-    sandbox: SandboxArgs = SandboxArgs()
-    solver: SolverArgs = SolverArgs()
-    ingress: bool = True
+NO_SURGE: Final[Mapping[str, Any]] = {}
 
 
 def build(args: AppArgs) -> Application:
@@ -130,28 +44,65 @@ def build(args: AppArgs) -> Application:
         EngineError: a model's folder is missing or holds no model.
     """
     models: dict[str, tuple[Application, str]] = {}
-    endpoints: dict[str, dict[str, Any]] = {}
+    endpoints: dict[str, Mapping[str, Any]] = {}
     for role, model in args.models.items():
         if model.kind == "endpoint":
-            endpoints[role] = {"url": model.url, "model": model.name, "key_env": model.key_env}
+            rules = None if model.rules is None else model.rules.model_dump()
+            asked = {"url": model.url, "model": model.name, "key_env": model.key_env}
+            endpoints[role] = {**asked, "rules": rules}
         else:
-            app = _embedded(role, model) if model.kind == "embedded" else _cluster(role, model)
+            surge = _surge(args.update.surge_models)
+            make = _embedded if model.kind == "embedded" else _cluster
+            app = make(role, model, surge)
             models[role] = (app, model.shown_name)
+    return assemble(args, models, endpoints)
+
+
+def assemble(
+    args: AppArgs,
+    models: Mapping[str, tuple[Application, str]],
+    endpoints: Mapping[str, Mapping[str, Any]],
+) -> Application:
+    """Return the application around models that are deployments, with their names, by role.
+
+    What answers as EmbeddedLLM does may stand for one: tests and benchmarks replay.
+    """
     solver = (
         _deployment(SolverDeployment)
         .options(
             max_ongoing_requests=args.solver.max_ongoing,
             max_queued_requests=args.solver.max_queued,
+            ray_actor_options=_actor(0.1, args.place.front),
+            **WATCHED,
+            **_takeover(args.update),
+            **_solvers(args.solver),
         )
-        .bind(models, endpoints, _jails(args.sandbox), args.solver.recipe, args.solver.traces)
+        .bind(
+            models,
+            endpoints,
+            _jails(args.sandbox, args.place.jails, _surge(args.update.surge)),
+            args.solver.recipe,
+            args.solver.traces,
+            plugins=args.plugins.model_dump(),
+            pins=args.pins.model_dump(),
+        )
     )
-    return _deployment(Ingress).bind(solver) if args.ingress else solver
+    if not args.ingress:
+        return solver
+    running = args.front.max_running or args.solver.max_ongoing * args.solver.max_replicas
+    front = args.front.model_copy(update={"max_running": running})
+    ingress = _deployment(Ingress).options(
+        ray_actor_options=_actor(0.1, args.place.front), **WATCHED, **_takeover(args.update)
+    )
+    return ingress.bind(solver, front.model_dump())
 
 
-def _embedded(role: str, model: ModelArgs) -> Application:
+def _embedded(role: str, model: ModelArgs, surge: Mapping[str, Any]) -> Application:
     deployment = _deployment(EmbeddedLLM).options(
         name=f"LLM:{role}",
         ray_actor_options={"num_cpus": 1, "runtime_env": {"env_vars": model.env}},
+        **WATCHED,
+        **surge,
         **_affinity(model),
         **_replicas(model.min_replicas, model.max_replicas, model.target_ongoing_requests),
     )
@@ -160,7 +111,7 @@ def _embedded(role: str, model: ModelArgs) -> Application:
     return deployment.bind(source, model.shown_name, model.engine_kwargs, model.trust_remote_code)
 
 
-def _cluster(role: str, model: ModelArgs) -> Application:
+def _cluster(role: str, model: ModelArgs, surge: Mapping[str, Any] = NO_SURGE) -> Application:
     from votebox.deployments.llm_cluster import build_cluster_llm
 
     trust = {"trust_remote_code": True} if model.trust_remote_code else {}
@@ -173,7 +124,7 @@ def _cluster(role: str, model: ModelArgs) -> Application:
         replicas=(model.min_replicas, model.max_replicas),
         target_ongoing_requests=model.target_ongoing_requests,
         env=model.env,
-        router=_affinity(model),
+        options={**WATCHED, **_affinity(model), **surge},
     )
 
 
@@ -185,23 +136,55 @@ def _affinity(model: ModelArgs) -> dict[str, Any]:
     return {"request_router_config": RequestRouterConfig(request_router_class=router)}
 
 
-def _jails(args: SandboxArgs) -> Application:
+def _jails(
+    args: SandboxArgs, place: str | None = None, surge: Mapping[str, Any] = NO_SURGE
+) -> Application:
     scaling = _replicas(args.min_replicas, args.max_replicas, args.workers)
     if "autoscaling_config" in scaling:
-        scaling["autoscaling_config"] |= {
-            "upscale_delay_s": args.upscale_delay_s,
-            "downscale_delay_s": args.downscale_delay_s,
-        }
+        scaling["autoscaling_config"] |= _delays(args)
     return (
         _deployment(Jails)
         .options(
             max_ongoing_requests=2 * args.workers,
+            ray_actor_options=_actor(args.num_cpus, place),
             max_queued_requests=args.max_queued,
+            **WATCHED,
+            **surge,
             request_router_config=RequestRouterConfig(request_router_class=ROUTER),  # type: ignore[arg-type]
             **scaling,
         )
         .bind(args.workers, backend=args.backend, preload=tuple(args.preload), minimum=args.minimum)
     )
+
+
+def _solvers(args: SolverArgs) -> dict[str, Any]:
+    """Return Serve's options for the number of solvers, by the chains they carry."""
+    scaling = _replicas(args.min_replicas, args.max_replicas, args.max_ongoing)
+    if "autoscaling_config" in scaling:
+        limits = {"chains": args.target_chains, "solves": args.max_ongoing}
+        policy = AutoscalingPolicy(policy_function=POLICY, policy_kwargs=limits)  # type: ignore[no-untyped-call]
+        scaling["autoscaling_config"] |= {"policy": policy, **_delays(args)}
+    return scaling
+
+
+def _delays(args: SandboxArgs | SolverArgs) -> dict[str, float]:
+    """Return Serve's options for how long load must last, or be gone."""
+    return {"upscale_delay_s": args.upscale_delay_s, "downscale_delay_s": args.downscale_delay_s}
+
+
+def _takeover(update: UpdateArgs) -> dict[str, Any]:
+    """Return Serve's options for how a part that holds solves is replaced."""
+    return {"graceful_shutdown_timeout_s": update.drain_s, **_surge(update.surge)}
+
+
+def _surge(wanted: bool) -> Mapping[str, Any]:  # noqa: FBT001 - a setting
+    """Return Serve's option to start new replicas before old ones stop."""
+    return {"max_surge_percent": 100} if wanted else NO_SURGE
+
+
+def _actor(num_cpus: float, place: str | None) -> dict[str, Any]:
+    """Return Ray's options for a replica's actor."""
+    return {"num_cpus": num_cpus} | ({"resources": {place: 0.001}} if place else {})
 
 
 def _deployment(decorated: object) -> Deployment:

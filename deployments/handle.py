@@ -11,6 +11,7 @@ import contextvars
 import hashlib
 import pickle
 import uuid
+import weakref
 from collections import OrderedDict
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
@@ -22,9 +23,11 @@ from ray.serve._private.common import RequestMetadata
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from votebox.deployments.callers import own_name
 from votebox.deployments.payload import pack_prompts, unpack_deltas
 from votebox.deployments.streams import QueueStream
 from votebox.plugins import (
+    EngineDied,
     EngineError,
     EngineUnavailable,
     Execution,
@@ -33,12 +36,14 @@ from votebox.plugins import (
     SandboxError,
     VoteboxError,
 )
-from votebox.sandbox import SandboxBusy
+from votebox.sandbox import SandboxBusy, SandboxDied
 
 __all__ = ["ServeEngine", "ServeSandbox", "detached"]
 
 _REMEMBERED: Final = 10_000  # sessions
 _RETRY_AFTER_S: Final = 1.0
+_STARTED_AGAIN: Final = "it is started again by Ray Serve; try again in a minute"
+_SEE_STATUS: Final = "`serve status` says why"
 
 
 def detached[T](call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -56,12 +61,19 @@ class ServeEngine:
 
     def __init__(self, handle: DeploymentHandle[Any], model: str) -> None:
         self._handle = handle.options(stream=True)
+        self._streams: weakref.WeakSet[QueueStream] = weakref.WeakSet()
         self.model = model
+
+    @property
+    def running(self) -> int:
+        """Return how many chains it samples now."""
+        return sum(stream.running for stream in self._streams)
 
     def sample(self, prompts: Sequence[Prompt]) -> QueueStream:
         """Start one chain per prompt on one replica and return their stream."""
         handle = self._handle.options(session_id=_question(prompts)) if prompts else self._handle
         call = _Call(handle, self.model, prompts)
+        self._streams.add(call.stream)
         return call.stream
 
 
@@ -91,7 +103,7 @@ class _Call:
     async def _pump(self, packed: list[tuple[Any, ...]]) -> None:
         response: Any = None
         try:
-            response = self._handle.sample.remote((self._id, packed))
+            response = self._handle.sample.remote((self._id, packed, own_name()))
             self._replica = await anext(response)
             self._abort(self._unwanted)
             async for batch in response:
@@ -146,14 +158,23 @@ class ServeSandbox:
     ) -> Execution:
         """Return what the program did; cancelling kills it on its replica.
 
+        A program whose replica died is run once more on another: it left nothing behind. One
+        of a session is not, because what it built on is gone.
+
         Raises:
             SandboxBusy: no replica takes more programs for now.
-            SandboxError: the replica failed, and with it the program.
+            SandboxDied: the replica died, and with it the program.
+        SandboxError: the replica failed.
         """
         more: tuple[Any, ...] = (tuple(collect), echo) if collect or echo else ()
         call = ("run", session, code, limits, session, dict(files) if files else None, stdin, *more)
         try:
-            execution: Execution = await detached(self._call(*call))
+            try:
+                execution: Execution = await detached(self._call(*call))
+            except RayActorError:
+                if session is not None:
+                    raise
+                execution = await detached(self._call(*call))
         except (RayError, RayServeException) as e:
             raise _sandbox_error(e) from e
         return self._remember(session, execution) if session is not None else execution
@@ -199,9 +220,10 @@ def _engine_error(model: str, error: Exception) -> EngineError:
         return found
     if isinstance(error, BackPressureError):
         problem: EngineError = EngineUnavailable(model, "its queue is full", "try again later")
-    elif isinstance(error, RayActorError | DeploymentUnavailableError):
-        fix = "it is started again by Ray Serve; try again in a minute"
-        problem = EngineUnavailable(model, "its replica died", fix)
+    elif isinstance(error, RayActorError):
+        problem = EngineDied(model, "its replica died", _STARTED_AGAIN)
+    elif isinstance(error, DeploymentUnavailableError):
+        problem = EngineUnavailable(model, "it cannot be started", _SEE_STATUS)
     else:
         problem = EngineError(model, f"its replica failed: {_brief(error)}")
     problem.__cause__ = error
@@ -214,6 +236,8 @@ def _sandbox_error(error: Exception) -> SandboxError:
         return found
     if isinstance(error, BackPressureError):
         return SandboxBusy(_RETRY_AFTER_S)
+    if isinstance(error, RayActorError):
+        return SandboxDied("a sandbox replica died", _STARTED_AGAIN)
     return SandboxError("a sandbox replica failed", _brief(error))
 
 

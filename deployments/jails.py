@@ -14,12 +14,15 @@ from ray import serve
 from ray.serve import metrics
 from ray.serve.experimental.consistent_hash_router import ConsistentHashRouter
 
-from votebox.sandbox import Execution, Limits, Sandbox
+from votebox.sandbox import DEFAULT_CAPS, Execution, Limits, Sandbox
 
 __all__ = ["ROUTER", "Jails", "SessionRouter"]
 
 ROUTER: Final = "votebox.deployments.jails.SessionRouter"
 """Where Ray Serve finds the router of the sandbox replicas."""
+
+_PROVED_S: Final = 10.0
+"""How long a program that ran shows that others can."""
 
 _SECONDS: Final = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0]
 """Bounds of the histograms."""
@@ -67,8 +70,8 @@ class _Metrics:
 
 @serve.deployment(
     ray_actor_options={"num_cpus": 0.1},  # programs are short; the kernel shares the cores
-    graceful_shutdown_timeout_s=2,
-    health_check_period_s=10,
+    # A replica that is taken away, or replaced, first lets its programs end.
+    graceful_shutdown_timeout_s=DEFAULT_CAPS.wall_s + 5,
     health_check_timeout_s=30,
 )
 class Jails:
@@ -79,11 +82,14 @@ class Jails:
         self._sandbox = Sandbox(workers=workers, **options)
         self._metrics = _Metrics()
         self._running = 0
+        self._proved = -_PROVED_S  # when a fresh program last ran, by the monotonic clock
         await self._sandbox.start()
 
     async def check_health(self) -> None:
-        """Run a small program; Ray Serve replaces a replica that fails this repeatedly."""
-        await self._sandbox.check()
+        """Run a small program where none has run lately; Serve replaces one that fails often."""
+        if time.monotonic() - self._proved > _PROVED_S:
+            await self._sandbox.check()
+            self._proved = time.monotonic()
 
     async def run(  # noqa: PLR0917 - what a handle sends is positional
         self,
@@ -107,6 +113,8 @@ class Jails:
                 code, limits, session, files, stdin, collect=collect, echo=echo
             )
             status = execution.status
+            if session is None:
+                self._proved = time.monotonic()
             self._metrics.run_s.observe(execution.wall_s)
             self._metrics.queue_s.observe(max(0.0, time.monotonic() - began - execution.wall_s))
             return execution

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ray import serve
 
+from votebox.deployments.callers import Callers, own_name
 from votebox.deployments.engine_embedded import EmbeddedEngine
 from votebox.deployments.payload import SampleRequest, pack_deltas, unpack_prompts
 from votebox.deployments.streams import QueueStream
@@ -44,18 +45,20 @@ class EmbeddedLLM:
             batch_interval_s=BATCH_INTERVAL_S,
         )
         self._streams: dict[str, QueueStream] = {}
+        self._callers = Callers()
         await self._engine.start()
 
     async def sample(
         self, request: SampleRequest
     ) -> AsyncGenerator[str | list[tuple[Any, ...]], None]:
         """Yield this replica's address, then batches of packed deltas."""
-        stream_id, packed = request
+        stream_id, packed, caller = request
         stream = self._streams[stream_id] = self._engine.sample(unpack_prompts(packed))
         try:
-            yield serve.get_replica_context().replica_id.to_full_id_str()
-            async for batch in stream:
-                yield pack_deltas(batch)
+            with self._callers.working_for(caller):
+                yield own_name()
+                async for batch in stream:
+                    yield pack_deltas(batch)
         finally:
             del self._streams[stream_id]
             await stream.aclose()

@@ -64,7 +64,7 @@ def _check_folder(model: str, folder: Path, fix: str) -> None:
     except OSError as e:
         why = e.strerror or type(e).__name__
         raise EngineError(model, f"{folder / 'config.json'} cannot be read: {why}", fix) from e
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:  # the latter of brackets without end
         raise EngineError(model, f"{folder / 'config.json'} is not JSON: {e}", fix) from e
     if not any(path for pattern in WEIGHTS for path in folder.glob(pattern)):
         raise EngineError(model, f"{folder} has no weights ({', '.join(WEIGHTS)})", fix)

@@ -12,8 +12,8 @@ from votebox.plugins import Delta, LogprobStats, Message, Prompt, Sampling
 
 __all__ = ["SampleRequest", "pack_deltas", "pack_prompts", "unpack_deltas", "unpack_prompts"]
 
-SampleRequest = tuple[str, list[tuple[Any, ...]]]
-"""A stream's id and its packed prompts."""
+SampleRequest = tuple[str, list[tuple[Any, ...]], str]
+"""A stream's id, its packed prompts, and the replica that asks, "" for others."""
 
 TAIL: Final = (0, "", None, None, None)
 """What most deltas carry after their tokens; not sent when it is all there is."""

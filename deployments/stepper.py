@@ -10,21 +10,15 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from votebox.deployments.vllm_request import (
-    logprob_statistics,
-    render,
-    room_for,
-    sampling_params,
-)
+from votebox.deployments.batching import paced
+from votebox.deployments.vllm_request import ChainOutput, render, room_for, sampling_params
 from votebox.deployments.vllm_start import release_llm
 from votebox.plugins import (
     Delta,
     EngineError,
     EngineUnavailable,
-    LogprobStats,
     Prompt,
 )
 
@@ -33,36 +27,6 @@ if TYPE_CHECKING:
     from vllm.v1.engine.llm_engine import LLMEngine
 
 __all__ = ["Group", "Stepper"]
-
-
-@dataclass(slots=True)
-class _Chain:
-    """Gather what one request produced since the last hand-over."""
-
-    number: int
-    request: str
-    prompt_tokens: int
-    text: list[str] = field(default_factory=list)
-    tokens: int = 0
-    logprobs: LogprobStats | None = None
-    finish_reason: str | None = None
-
-    @property
-    def fresh(self) -> bool:
-        return bool(self.tokens or self.finish_reason or any(self.text))
-
-    def take(self) -> Delta:
-        """Return what was gathered and begin anew."""
-        delta = Delta(
-            self.number,
-            "".join(self.text),
-            self.tokens,
-            self.prompt_tokens,
-            logprobs=self.logprobs,
-            finish_reason=self.finish_reason,
-        )
-        self.text, self.tokens, self.prompt_tokens, self.logprobs = [], 0, 0, None
-        return delta
 
 
 class Group:
@@ -78,7 +42,7 @@ class Group:
         fail: Callable[[EngineError], None],
     ) -> None:
         self.prompts, self.put, self.fail = prompts, put, fail
-        self.chains: dict[int, _Chain] = {}
+        self.chains: dict[int, ChainOutput] = {}
         self.due_s = 0.0
 
 
@@ -87,7 +51,8 @@ class Stepper:
 
     `build` makes the engine, in that thread. `started` is called there once, with None
     or the error that kept it from starting. `interval_s` is the least time between two
-    batches of a stream; the first batch and the ends of chains do not wait for it.
+    batches of a stream, where there are few (see `paced`); the first batch and the ends of
+    chains do not wait for it.
     """
 
     def __init__(
@@ -100,7 +65,7 @@ class Stepper:
         self._model, self._build, self._started = model, build, started
         self._interval_s = interval_s
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._requests: dict[str, tuple[Group, _Chain]] = {}
+        self._requests: dict[str, tuple[Group, ChainOutput]] = {}
         self._groups: set[Group] = set()
         self._ids = itertools.count()
         self._state = threading.Lock()  # guards failure against a command posted too late
@@ -115,13 +80,19 @@ class Stepper:
         self._thread.start()
 
     def open(self, group: Group) -> None:
-        """Start the chains of a group; a dead engine fails it at once."""
+        """Start the chains of a group; a dead engine fails it at once.
+
+        What was under way when the engine died may be why it did, and has its error. What
+        comes later is not: to ask again, of the engine that follows, is the right answer.
+        """
         with self._state:
             if self.failure is None:
                 self._groups.add(group)
                 self._inbox.put(lambda: self._open(group))
                 return
-        group.fail(_again(self.failure))
+        gone = EngineUnavailable(self._model, self.failure.problem, self.failure.fix)
+        gone.__cause__ = self.failure.__cause__
+        group.fail(gone)
 
     def abort(self, group: Group, chains: Sequence[int]) -> None:
         """End chains of a group; each gets a last delta with reason abort."""
@@ -139,9 +110,11 @@ class Stepper:
     def _run(self) -> None:
         try:
             self._llm = self._build()
-        except EngineError as e:
-            self._die(e)
-            self._started(e)
+        except BaseException as e:
+            # Whoever waits for the start must hear of it, whatever was raised.
+            told = e if isinstance(e, EngineError) else self._unbuilt(e)
+            self._die(told)
+            self._started(told)
             return
         self._started(None)
         problem: EngineError = EngineUnavailable(self._model, "its engine was closed")
@@ -156,6 +129,11 @@ class Stepper:
         self._die(problem)
         release_llm(self._llm)
         self._llm = None
+
+    def _unbuilt(self, error: BaseException) -> EngineError:
+        problem = EngineError(self._model, f"cannot start: {type(error).__name__}: {error}")
+        problem.__cause__ = error
+        return problem
 
     def _serve(self) -> None:
         """Obey what came in, waiting for it when idle; then step once and hand over."""
@@ -179,7 +157,7 @@ class Stepper:
             rendered = [render(tokenizer, prompt) for prompt in group.prompts]
             room = room_for(self._model, self._llm.model_config.max_model_len, rendered)
             for number, (prompt, ids) in enumerate(zip(group.prompts, rendered, strict=True)):
-                chain = _Chain(number, f"{next(self._ids)}", len(ids))
+                chain = ChainOutput(number, f"{next(self._ids)}", len(ids))
                 if room[number] > 0:
                     self._add(group, chain, prompt, ids, room[number])
                 else:  # beside chains that have room, its context is used up
@@ -193,7 +171,9 @@ class Stepper:
             problem.__cause__ = e
             self._drop(group, problem)
 
-    def _add(self, group: Group, chain: _Chain, prompt: Prompt, ids: list[int], room: int) -> None:
+    def _add(
+        self, group: Group, chain: ChainOutput, prompt: Prompt, ids: list[int], room: int
+    ) -> None:
         from vllm.inputs.engine import tokens_input
 
         params = sampling_params(prompt, room)
@@ -218,24 +198,19 @@ class Stepper:
         if output.request_id not in self._requests:
             return  # aborted while this step was under way
         group, chain = self._requests[output.request_id]
-        piece = output.outputs[0]
-        chain.text.append(piece.text)
-        chain.tokens += len(piece.token_ids)
-        if piece.logprobs:
-            known = chain.logprobs or LogprobStats()
-            chain.logprobs = known + logprob_statistics(piece.logprobs)
+        chain.add(output, self._llm)
         if output.finished:
             del self._requests[output.request_id]
-            reason = piece.finish_reason
-            chain.finish_reason = reason if reason in ("stop", "length") else "abort"
             group.due_s = 0.0
 
     def _hand_over(self) -> None:
         now_s = time.monotonic()
-        for group in [g for g in self._groups if now_s >= g.due_s]:
+        with self._state:  # others open groups meanwhile
+            due = [group for group in self._groups if now_s >= group.due_s]
+        for group in due:
             batch = [chain.take() for chain in group.chains.values() if chain.fresh]
             if batch:
-                group.due_s = now_s + self._interval_s
+                group.due_s = now_s + paced(self._interval_s, len(self._groups))
                 group.put(batch)
             for delta in batch:
                 if delta.finish_reason is not None:

@@ -34,6 +34,11 @@ class QueueStream:
         self._error: EngineError | None = None
         self._closed = False
 
+    @property
+    def running(self) -> int:
+        """Return how many chains have not ended."""
+        return len(self._open)
+
     def put(self, batch: Sequence[Delta]) -> None:
         """Hand over the next batch; called by the maker."""
         self._batches.put_nowait(batch)

@@ -1,15 +1,19 @@
-"""Turn prompts into vLLM's requests and its outputs into statistics, for every way it is run.
+"""Turn prompts into vLLM's requests and its outputs into deltas, for every way it is run.
 
 vLLM is imported inside the functions: only model replicas have it.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from votebox.plugins import LogprobStats, Prompt, PromptTooLong
+from votebox.plugins import Delta, LogprobStats, Prompt, PromptTooLong
 from votebox.plugins.confidence import token_statistics
 
-__all__ = ["logprob_statistics", "render", "room_for", "sampling_params"]
+if TYPE_CHECKING:
+    from vllm.outputs import RequestOutput
+
+__all__ = ["ChainOutput", "logprob_statistics", "render", "room_for", "sampling_params"]
 
 
 def render(tokenizer: Any, prompt: Prompt) -> list[int]:
@@ -70,3 +74,60 @@ def logprob_statistics(flat: Any) -> LogprobStats:
     places = zip(flat.start_indices, flat.end_indices, strict=True)
     tokens = (flat.logprobs[start:end] for start, end in places)
     return sum((token_statistics(own, top) for own, *top in tokens), LogprobStats())
+
+
+@dataclass(slots=True)
+class ChainOutput:
+    """Gather what vLLM gives of one chain, `request` its name there, between two batches."""
+
+    chain: int
+    request: str
+    prompt_tokens: int
+    text: list[str] = field(default_factory=list)
+    tokens: int = 0
+    logprobs: LogprobStats | None = None
+    finish_reason: str | None = None
+
+    @property
+    def fresh(self) -> bool:
+        """Return whether there is something to take."""
+        return bool(self.tokens or self.finish_reason or any(self.text))
+
+    def add(self, output: "RequestOutput", llm: Any) -> None:
+        """Add what the engine `llm` gave, read once and not kept there."""
+        piece = output.outputs[0]
+        self.text.append(piece.text)
+        self.tokens += len(piece.token_ids)
+        if piece.logprobs:
+            self.logprobs = (self.logprobs or LogprobStats()) + logprob_statistics(piece.logprobs)
+            _spare_logprobs(llm, self.request)
+        if output.finished:
+            reason = piece.finish_reason
+            self.finish_reason = reason if reason in ("stop", "length") else "abort"
+
+    def take(self) -> Delta:
+        """Return what was gathered and begin anew."""
+        delta = Delta(
+            self.chain,
+            "".join(self.text),
+            self.tokens,
+            self.prompt_tokens,
+            logprobs=self.logprobs,
+            finish_reason=self.finish_reason,
+        )
+        self.text, self.tokens, self.prompt_tokens, self.logprobs = [], 0, 0, None
+        return delta
+
+
+def _spare_logprobs(llm: Any, request: str) -> None:
+    """Have vLLM decode no alternatives of a request from now on, and drop those it holds.
+
+    It keeps all of them until the chain ends, with their strings: kilobytes a token.
+    Nobody reads either again, since an output carries what is new alone. None of this is
+    public in vLLM; test_engine_embedded.py holds it.
+    """
+    known = llm.output_processor
+    for name in known.external_req_ids.get(request, ()):
+        processor = known.request_states[name].logprobs_processor
+        processor.tokenizer = None
+        processor.logprobs = type(processor.logprobs)()

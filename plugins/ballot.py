@@ -6,8 +6,9 @@ from typing import Any
 
 from votebox.plugins.answers import Policy, key
 from votebox.plugins.calls import call, call_async, expect
-from votebox.plugins.chain import Chain, Ports
+from votebox.plugins.chain import Chain
 from votebox.plugins.classes import Classes, Judged, Referee
+from votebox.plugins.context import Ports
 from votebox.plugins.nouns import Candidate
 from votebox.plugins.recipe import Node, Recipe
 from votebox.plugins.voting import Tally, VoteState
@@ -118,8 +119,7 @@ def vote_state(
 
 def policy_of(recipe: Recipe) -> Policy:
     """Return the policy of a recipe, made with its options."""
-    thing: Any = recipe.policy.plugin.thing
-    policy: Policy = thing(recipe.policy.options) if isinstance(thing, type) else thing
+    policy: Policy = recipe.policy.plugin.made(recipe.policy.options)
     return policy
 
 

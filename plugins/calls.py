@@ -6,6 +6,7 @@ from typing import Any
 from votebox.plugins.errors import PluginError, VoteboxError
 from votebox.plugins.nouns import Reading
 from votebox.plugins.registry import Plugin
+from votebox.plugins.sources import told
 
 __all__ = ["call", "call_async", "expect", "read"]
 
@@ -15,11 +16,12 @@ def call(plugin: Plugin | None, options: Any, *args: Any) -> Any:
     assert plugin is not None  # noqa: S101 - only model and sandbox nodes have none
     try:
         return plugin.thing(*args, options)
-    except VoteboxError:
+    except (VoteboxError, KeyboardInterrupt):
         raise
-    except (Exception, asyncio.CancelledError, SystemExit) as e:
+    except BaseException as e:
         # A plugin is foreign code: its name must reach whoever reads the error. Nobody
-        # can cancel a synchronous call, and none of ours may end the process.
+        # can cancel a synchronous call, none of ours may end the process, and what a
+        # library in Rust panics with, or a test skips with, is no Exception.
         raise _named(plugin, e) from e
 
 
@@ -28,14 +30,14 @@ async def call_async(plugin: Plugin | None, options: Any, *args: Any) -> Any:
     assert plugin is not None  # noqa: S101 - only model and sandbox nodes have none
     try:
         return await plugin.thing(*args, options)
-    except VoteboxError:
+    except (VoteboxError, KeyboardInterrupt, GeneratorExit):
         raise
     except asyncio.CancelledError as e:
         us = asyncio.current_task()
         if us is None or us.cancelling():
             raise
         raise _named(plugin, e) from e  # it waited on something cancelled; we were not
-    except (Exception, SystemExit) as e:
+    except BaseException as e:
         # As above.
         raise _named(plugin, e) from e
 
@@ -68,4 +70,4 @@ def expect[T](plugin: Plugin | None, value: object, kind: type[T]) -> T:
 
 
 def _named(plugin: Plugin, error: BaseException) -> PluginError:
-    return PluginError(plugin.use, f"raised {type(error).__name__}: {error}")
+    return PluginError(plugin.use, f"raised {told(error)}")

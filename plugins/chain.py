@@ -6,21 +6,22 @@ vote: it reads candidates and ends.
 """
 
 import asyncio
+import logging
 from asyncio import create_task
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Any, Final
 
-from votebox.plugins.boxes import end_session
+from votebox.plugins.boxes import end_session, run_with
 from votebox.plugins.calls import call, call_async, expect, read
 from votebox.plugins.chainlog import ChainLog
+from votebox.plugins.context import SolveContext
+from votebox.plugins.conversation import in_conversation
 from votebox.plugins.errors import PromptTooLong
 from votebox.plugins.events import (
     CandidateRead,
     ChainStarted,
-    Event,
     ProgramFinished,
     ProgramStarted,
 )
@@ -30,59 +31,24 @@ from votebox.plugins.nouns import (
     Completion,
     Confidence,
     Evidence,
-    Problem,
     Prompt,
     Reading,
     Turn,
 )
-from votebox.plugins.ports import Engine, SandboxPort
 from votebox.plugins.programs import Programs
-from votebox.plugins.recipe import Node, Recipe
-from votebox.plugins.sampler import Sampler
+from votebox.plugins.readers import edits_of, final_text
+from votebox.plugins.recipe import Node, last_boxes
 from votebox.plugins.seeds import derive_seed
 from votebox.plugins.talk import Talk
 from votebox.plugins.turns import next_turn, output_turn
-from votebox.plugins.verdicts import ChainRecord, ProgramRun
+from votebox.plugins.verdicts import ProgramRun
 from votebox.sandbox import Execution, SandboxError
 
-__all__ = ["Chain", "Ports", "SolveContext"]
+__all__ = ["Chain"]
 
 _SKIPPED: Final = object()
 
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Give a step what it may use: engines by role, the sandbox, the problem.
-
-    Behind the chains there are also `chains`, what each of them did, and `policy`, under
-    which their answers are compared.
-    """
-
-    engines: Mapping[str, Engine]
-    sandbox: SandboxPort | None
-    problem: Problem
-    chains: tuple[ChainRecord, ...] = ()
-    policy: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class SolveContext:
-    """Hold what all chains of one solve share.
-
-    `clock` gives the seconds since its start. For `lowest_of_ended` see ChainProgress.
-    """
-
-    recipe: Recipe
-    ports: Ports
-    samplers: Mapping[str, Sampler]
-    planned: int
-    rounds: int
-    seed: int
-    emit: Callable[[Event], None]
-    spend: Callable[[int], None]
-    observe: Callable[..., None]
-    clock: Callable[[], float]
-    lowest_of_ended: Callable[[], tuple[float, ...]] = tuple
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +59,13 @@ class _Continue:
 
 
 class Chain:
-    """Run one chain and keep its record; `run` once, then read `record()`."""
+    """Run one chain and keep its record; `run` once, then read `record()`.
 
-    def __init__(self, context: SolveContext, index: int) -> None:
-        self._c = context
+    `attempt` counts those before it that died under the same index.
+    """
+
+    def __init__(self, context: SolveContext, index: int, attempt: int = 0) -> None:
+        self._c, self.attempt = context, attempt
         self._recipe = context.recipe
         self.log = ChainLog(index, derive_seed(context.seed, index), context.clock)
         self._programs = Programs(lambda box, code: create_task(self._execute(box, code)))
@@ -121,6 +90,8 @@ class Chain:
         finally:
             await self._programs.drop()
             await self._end_session()
+            if self.log.ended != "aborted":  # else the whole stream is closed at once
+                await self._talk.abort()
             self.log.end_s = self._c.clock()
 
     def values(self, node: str) -> list[Any]:
@@ -157,7 +128,8 @@ class Chain:
         async def one(node: Node) -> Any:
             inputs = {parent: await tasks[parent] for parent in node.after}
             inputs = {k: v for k, v in inputs.items() if v is not _SKIPPED}
-            if node.after and not inputs:
+            resumed = number > 0 and node.plugin is not None and node.plugin.resumes
+            if node.after and not inputs and not resumed:
                 return _SKIPPED
             return await self._steps[node.kind](self, node, inputs, number)
 
@@ -188,11 +160,7 @@ class Chain:
         if isinstance(made, Prompt):
             return made
         last = self.log.turns[-1].values
-        boxes = (
-            n
-            for n in self._recipe.nodes.values()
-            if n.kind == "sandbox" and last.get(n.id) and n.options.turn != "inline"
-        )
+        boxes = last_boxes(self._recipe, last)
         parts = [output_turn(last[box.id], box.options, box.limits) for box in boxes]
         text = next_turn("\n".join(parts), made)
         return None if text is None else _Continue(text)
@@ -205,10 +173,13 @@ class Chain:
         if self._talk.guarded:
             return _SKIPPED  # the chain is to end
         given = next(iter(inputs.values()))
-        if number == 0 and not self.log.completions and not self.log.growing:
+        first = number == 0 and not self.log.completions and not self.log.growing
+        if first and not self.attempt:
             self._c.emit(ChainStarted(self.log.index, self.log.label))
         if isinstance(given, _Continue):
             given = self._talk.continued(node, given.text)
+        else:
+            given = in_conversation(given, self._c.ports.problem)
         return await self._talk.reply(node, given, number)
 
     async def _execute(self, node: Node, program: str) -> Execution:
@@ -230,17 +201,28 @@ class Chain:
     async def _run_program(self, node: Node, program: str) -> Execution:
         sandbox = self._c.ports.sandbox
         assert sandbox is not None  # noqa: S101 - the solver refused the recipe otherwise
-        if node.options.turn != "inline" or not node.options.session:
-            return await sandbox.run(program, limits=node.limits)
-        self._session = self._session or f"chain-{token_hex(8)}"
-        return await sandbox.run(program, limits=node.limits, session=self._session)
+        given: dict[str, Any] = {"limits": node.limits}
+        if node.options.turn == "inline" and node.options.session:
+            self._session = given["session"] = self._session or f"chain-{token_hex(8)}"
+        try:
+            return await run_with(sandbox, program, given)
+        except asyncio.CancelledError as e:
+            if _is_cancelled():
+                raise
+            raise SandboxError("the sandbox gave up the program, which nobody cancelled") from e
 
     async def _end_session(self) -> None:
         """Give the interpreter back, where the sandbox can; it would end by itself later."""
         session, self._session = self._session, ""
-        if session:
-            with suppress(SandboxError):
-                await end_session(self._c.ports.sandbox, session)
+        if not session:
+            return
+        try:
+            await end_session(self._c.ports.sandbox, session)
+        except SandboxError:
+            pass
+        except Exception:
+            # Whatever a sandbox raises here, the chain has its answer.
+            _log.exception("a session of recipe %s was not ended", self._recipe.name)
 
     async def _sandbox(self, node: Node, inputs: Mapping[str, Any], number: int) -> Any:
         readings: tuple[Reading, ...] = next(iter(inputs.values()))
@@ -267,15 +249,10 @@ class Chain:
         return tuple(read(node.plugin, node.options, completion.text, reason))
 
     async def _strip(self, node: Node, inputs: Mapping[str, Any], _number: int) -> Any:
-        completion: Completion = next(iter(inputs.values()))
-        text = call(node.plugin, node.options, completion)
-        return replace(completion, text=expect(node.plugin, text, str))
+        return final_text(node, next(iter(inputs.values())))
 
     async def _edit(self, node: Node, inputs: Mapping[str, Any], _number: int) -> Any:
-        completion: Completion = next(iter(inputs.values()))
-        assert node.plugin is not None  # noqa: S101 - only model and sandbox nodes have none
-        editor = replace(node.plugin, thing=lambda text, _: node.plugin.thing.parse(text))
-        return call(editor, node.options, completion.text)
+        return edits_of(node, next(iter(inputs.values())))
 
     async def _extract(self, node: Node, inputs: Mapping[str, Any], number: int) -> Any:
         found: list[Candidate] = []
@@ -288,10 +265,13 @@ class Chain:
                     found.append(
                         Candidate(reading.value, node.id, self.log.index, 1.0, evidence, sure)
                     )
+        self._keep(found)
+        return tuple(found)
+
+    def _keep(self, found: Sequence[Candidate]) -> None:
         self.log.candidates.extend(found)
         for candidate in found:
-            self._c.emit(CandidateRead(self.log.index, node.id, candidate.answer))
-        return tuple(found)
+            self._c.emit(CandidateRead(self.log.index, candidate.source, candidate.answer))
 
     def _confidence(self, item: Completion | Execution) -> Confidence | None:
         """Return the confidence of the reply an answer comes from, if it was measured."""
@@ -304,10 +284,11 @@ class Chain:
             name: Prompt.of(value.text) if isinstance(value, _Continue) else value
             for name, value in inputs.items()
         }
-        value = await call_async(node.plugin, node.options, seen, self._c.ports)
+        ports = replace(self._c.ports, chain=self._view(seen))
+        value = await call_async(node.plugin, node.options, seen, ports)
         if node.plugin is not None and node.plugin.gives == "candidates":
             value = tuple(replace(c, chain=self.log.index, source=node.id) for c in value)
-            self.log.candidates.extend(value)
+            self._keep(value)
         return _SKIPPED if value is None else value
 
     _steps: Final[dict[str, Callable[..., Awaitable[Any]]]] = {
@@ -320,6 +301,12 @@ class Chain:
         "extract": _extract,
         "step": _step,
     }
+
+
+def _is_cancelled() -> bool:
+    """Return whether somebody cancels the task that asks."""
+    us = asyncio.current_task()
+    return us is None or us.cancelling() > 0
 
 
 def _readable(item: Completion | Execution) -> tuple[str, str, Execution | None]:

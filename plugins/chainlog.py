@@ -30,6 +30,7 @@ class GrowingReply:
     window: str = ""
     asked: int = 0
     aborted: bool = False
+    provider: str = ""
     _before: int = 0
 
     def ask(self) -> None:
@@ -56,6 +57,7 @@ class GrowingReply:
         self.reasoning.append(delta.reasoning)
         self.prompt_tokens = max(self.prompt_tokens, delta.prompt_tokens - self._before)
         self.tokens += delta.tokens
+        self.provider = delta.provider or self.provider
         if delta.logprobs is not None:
             self.meter = self.meter or ConfidenceMeter()
             self.meter.add(delta.logprobs)
@@ -78,6 +80,7 @@ class GrowingReply:
             statistics.logprob if statistics else None,
             self.model,
             statistics,
+            self.provider,
         )
 
 

@@ -118,9 +118,11 @@ def _layers(recipe: Recipe) -> list[list[str]]:
 def _edge(start: tuple[float, float], end: tuple[float, float]) -> str:
     x1, y1 = start[0] + _BOX_W / 2, start[1] + _BOX_H
     x2, y2 = end[0] + _BOX_W / 2, end[1]
-    bend = (y1 + y2) / 2
+    turn = max(y1, y2 - _GAP_Y)  # straight down past the rows between, then over
+    bend = (turn + y2) / 2
+    down = f" V{turn:g}" if turn > y1 else ""
     return (
-        f'<path d="M{x1:g} {y1:g} C{x1:g} {bend:g} {x2:g} {bend:g} {x2:g} {y2:g}" '
+        f'<path d="M{x1:g} {y1:g}{down} C{x1:g} {bend:g} {x2:g} {bend:g} {x2:g} {y2:g}" '
         'fill="none" stroke="currentColor" stroke-opacity="0.5"/>'
     )
 

@@ -3,13 +3,17 @@
     VoteboxError                 (votebox.sandbox)
     |-- SandboxError             (votebox.sandbox)
     |-- PluginError              a plugin that is broken, unknown or registered twice
+    |   `-- PluginBlocked        a plugin that is left out, or may be in one that is
     |-- RecipeError              a recipe that cannot run; names the node and the fix
     |-- ProblemError             a question that cannot be asked (ValueError)
     |-- TableError               recorded votes that cannot be read (ValueError)
     |-- TraceError               a trace, or a place of traces, that cannot be used
     `-- EngineError              a model that cannot answer
         |-- PromptTooLong        the prompt leaves no room in the context (ValueError)
+        |-- ContextTooSmall      the model reads less than its endpoint is to hold
         `-- EngineUnavailable    the engine is down, overloaded or unreachable
+            |-- EngineDied       the engine died under a chain; another takes its place
+            `-- ProviderError    the provider behind an endpoint failed, or is blocked
 
 Every class passes all its fields to `super().__init__` in order, so that it
 survives pickling between processes.
@@ -18,11 +22,15 @@ survives pickling between processes.
 from votebox.sandbox import SandboxError, VoteboxError
 
 __all__ = [
+    "ContextTooSmall",
+    "EngineDied",
     "EngineError",
     "EngineUnavailable",
+    "PluginBlocked",
     "PluginError",
     "ProblemError",
     "PromptTooLong",
+    "ProviderError",
     "RecipeError",
     "SandboxError",
     "TableError",
@@ -40,6 +48,10 @@ class PluginError(VoteboxError):
 
     def __str__(self) -> str:
         return f"plugin {self.plugin}: {self.problem}" + (f"; {self.fix}" if self.fix else "")
+
+
+class PluginBlocked(PluginError):
+    """Report a plugin that is blocked, or unknown while others are that may have it."""
 
 
 class RecipeError(VoteboxError, ValueError):
@@ -104,3 +116,24 @@ class PromptTooLong(EngineError, ValueError):
 
 class EngineUnavailable(EngineError):
     """Report an engine that is down, overloaded or cannot be reached."""
+
+
+class EngineDied(EngineUnavailable):
+    """Report an engine that died while it wrote; a chain of it may start again on the next."""
+
+
+class ContextTooSmall(EngineError):
+    """Report a model that reads less of a prompt than its endpoint is to hold."""
+
+
+class ProviderError(EngineUnavailable):
+    """Report the provider behind an endpoint: it failed, or is on the block list.
+
+    `provider` is its name, "" where the endpoint does not tell. What it said is never text
+    of the model.
+    """
+
+    def __init__(self, model: str, problem: str, fix: str = "", provider: str = "") -> None:
+        super().__init__(model, problem, fix)
+        self.args = (model, problem, fix, provider)  # what a pickle makes it anew from
+        self.provider = provider

@@ -12,11 +12,13 @@ from votebox.sandbox import Execution
 __all__ = [
     "CandidateRead",
     "ChainFinished",
+    "ChainRestarted",
     "ChainStarted",
     "ChainText",
     "Event",
     "ProgramFinished",
     "ProgramStarted",
+    "ProviderFailed",
     "SolveStarted",
     "VerdictReached",
     "VoteChanged",
@@ -42,6 +44,17 @@ class ChainStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainRestarted:
+    """Announce that a chain begins anew, because what it ran on died; `problem` says what.
+
+    What it wrote before counts for its tokens alone.
+    """
+
+    chain: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChainText:
     """Carry new text of a chain; `node` is the model node, `tokens` how many it took."""
 
@@ -50,6 +63,21 @@ class ChainText:
     round: int
     text: str
     tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFailed:
+    """Announce that who serves the model of `node` failed; never part of a ChainText.
+
+    `provider` is its name, "" where the endpoint does not tell. `again` says that it is asked
+    again; else the chain ends with this.
+    """
+
+    chain: int
+    node: str
+    provider: str
+    problem: str
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +134,9 @@ class VerdictReached:
 Event = (
     SolveStarted
     | ChainStarted
+    | ChainRestarted
     | ChainText
+    | ProviderFailed
     | ProgramStarted
     | ProgramFinished
     | CandidateRead

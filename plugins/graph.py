@@ -22,6 +22,7 @@ VALUE_KINDS: Final = (
     "programs",
     "executions",
     "edits",
+    "patch",
     "candidates",
     "tally",
 )

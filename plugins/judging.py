@@ -1,8 +1,8 @@
 """Serve comparisons: the process a Judge (judge.py) starts, with math-verify in it.
 
 `python -m votebox.plugins.judging PARENT` imports math-verify once and forks a child for
-each pair (values.py), which may hang or swell as it likes: it is killed after LIMIT_S. It
-ends with its standard input, or with PARENT.
+each pair (values.py), which may hang or swell as it likes: it is killed after LIMIT_S of
+processor time. It ends with its standard input, or with PARENT.
 
 Only math-verify's LaTeX reader is asked. Its reader of plain expressions hands text to
 sympy's parse_expr, which is `eval`, and even the LaTeX reader does so with numerals. So an
@@ -25,10 +25,13 @@ from typing import Any, Final, NoReturn
 
 from votebox.plugins.values import compare
 
-__all__ = ["LIMIT_S"]
+__all__ = ["LIMIT_S", "WALL_S"]
 
-LIMIT_S: Final = 2.0
-"""How long one pair may take, in seconds."""
+LIMIT_S: Final = 2
+"""Processor seconds one pair may take: a busy machine must not change a verdict."""
+
+WALL_S: Final = 10.0
+"""How long one pair may take at most, however busy the machine is, in seconds."""
 
 _MEMORY: Final = 2 * 2**30
 _PARENT_S: Final = 5.0  # how often to look whether the parent lives
@@ -120,7 +123,7 @@ class _Server:
         if not pid:
             _work(writing, a, b)
         os.close(writing)
-        self._children[reading] = _Child(number, pid, monotonic() + LIMIT_S)
+        self._children[reading] = _Child(number, pid, monotonic() + WALL_S)
         self._selector.register(reading, selectors.EVENT_READ)
 
     def _finish(self, fd: int, *, killed: bool = False) -> None:
@@ -172,11 +175,11 @@ def _confine(writing: int) -> None:
     """Leave this child only `writing`, as 3, and nothing to write or to start with."""
     # The kernel's own alarm, should the server be gone before it can kill.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, LIMIT_S + 0.5)
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, WALL_S + 0.5)
     os.dup2(writing, 3)
     os.closerange(4, 256)
-    seconds = int(LIMIT_S) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_S, LIMIT_S + 1))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

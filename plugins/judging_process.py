@@ -20,7 +20,7 @@ from votebox.plugins import judging
 
 __all__ = ["JudgingProcess"]
 
-_REPLY_S: Final = judging.LIMIT_S + 0.5
+_REPLY_S: Final = judging.WALL_S + 0.5
 _START_S: Final = 60.0
 _STARTS: Final = 2
 _SOUND_S: Final = 60.0  # a server that lived so long was no bad start

@@ -10,72 +10,24 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from votebox.plugins.errors import PluginError, RecipeError
+from votebox.plugins.errors import PluginBlocked, PluginError, RecipeError
 from votebox.plugins.graph import check_graph
 from votebox.plugins.nouns import Sampling
-from votebox.plugins.recipe import MAX_CHAINS, Budget, Node, Recipe, Step, Use, field_names
+from votebox.plugins.recipe import DEFAULT_RESTARTS, Budget, Node, Recipe, Step, Use, field_names
+from votebox.plugins.recipetables import RawRecipe, RawSampling, RawStep
 from votebox.plugins.registry import Plugin, Registry, nearest
 from votebox.plugins.turns import SandboxOptions
 from votebox.sandbox import LimitError, Limits
 
-__all__ = ["bind", "load_recipe"]
+__all__ = ["bind", "load_recipe", "measured"]
 
 _ROLE: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-
-_NodeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-
-
-class _RawBudget(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    deadline_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    max_total_tokens: int | None = Field(default=None, gt=0)
-    max_sandbox_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-
-
-class _RawStep(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    below_s: float = Field(gt=0, allow_inf_nan=False)
-    chains: int | None = Field(default=None, ge=1, le=MAX_CHAINS)
-    max_tokens: int | None = Field(default=None, gt=0, le=10_000_000)
-    stop: dict[str, Any] | None = None
-
-
-class _Raw(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)
-    description: str = ""
-    chains: int = Field(default=1, ge=1, le=MAX_CHAINS)
-    rounds: int = Field(default=1, ge=1, le=64)
-    policy: str | dict[str, Any] = "rational"
-    nodes: dict[_NodeName, dict[str, Any]] = Field(min_length=1, max_length=256)
-    stop: dict[str, Any] = {"use": "stop:never"}
-    dispatch: dict[str, Any] = {"use": "dispatch:all"}
-    guards: list[dict[str, Any]] = []
-    budget: _RawBudget = _RawBudget()
-    ladder: list[_RawStep] = Field(default=[], max_length=32)
-    answered_by: list[str] | None = None
-
-
-class _RawSampling(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    temperature: float = Field(default=1.0, ge=0, le=10)
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    top_k: int = Field(default=0, ge=0)
-    min_p: float = Field(default=0.0, ge=0, le=1)
-    max_tokens: int | None = Field(default=None, gt=0, le=10_000_000)
-    stop: tuple[str, ...] = ()
-    repetition_penalty: float = Field(default=1.0, gt=0, le=100)
-    presence_penalty: float = Field(default=0.0, ge=-2, le=2)
-    frequency_penalty: float = Field(default=0.0, ge=-2, le=2)
-    skip_special_tokens: bool = True
-    logprobs: bool = False
-    include_stop_str_in_output: bool = False
-    top_logprobs: int = Field(default=0, ge=0, le=20)
 
 
 def load_recipe(source: str | Path | Mapping[str, Any], registry: Registry) -> Recipe:
@@ -106,6 +58,12 @@ def bind(plugin: Plugin, table: Mapping[str, Any], registry: Registry) -> Use:
     return Use(plugin, _Loader(plugin.use, registry)._options("", plugin.options, table))  # noqa: SLF001 - its own module
 
 
+@lru_cache(maxsize=512)
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    """Return what checks options of a type; making one takes milliseconds, loading makes dozens."""
+    return TypeAdapter(kind)
+
+
 def _read(source: str | Path | Mapping[str, Any]) -> tuple[str, str]:
     if isinstance(source, Mapping):
         return "", str(source.get("name", "?"))
@@ -127,9 +85,9 @@ class _Loader:
 
     def load(self, data: Mapping[str, Any], text: str) -> Recipe:
         try:
-            raw = _Raw.model_validate(data)
+            raw = RawRecipe.model_validate(data)
         except ValidationError as e:
-            raise self._invalid("", e, _Raw) from e
+            raise self._invalid("", e, RawRecipe) from e
         nodes = {name: self._node(name, table) for name, table in raw.nodes.items()}
         order = check_graph(self.name, nodes, raw.rounds)
         nodes = {name: nodes[name] for name in order.nodes}
@@ -139,12 +97,13 @@ class _Loader:
         guards = tuple(self._use("guards", table, "guard") for table in raw.guards)
         ladder = self._ladder(raw.ladder)
         rules = [stop, *guards, *(step.stop for step in ladder if step.stop)]
-        nodes = _measured(nodes, [rule.plugin for rule in rules])
+        nodes = measured(nodes, [rule.plugin for rule in rules])
         recipe = Recipe(
             name=raw.name,
             description=raw.description,
             chains=raw.chains,
             rounds=raw.rounds,
+            restarts=raw.restarts,
             nodes=nodes,
             policy=self._use("policy", policy, "policy"),
             stop=stop,
@@ -217,7 +176,7 @@ class _Loader:
         plugin = self._plugin(where, f"{kind}:{short}")
         return Use(plugin, self._options(where, plugin.options, rest))
 
-    def _ladder(self, given: Sequence[_RawStep]) -> tuple[Step, ...]:
+    def _ladder(self, given: Sequence[RawStep]) -> tuple[Step, ...]:
         """Return the steps in rising order of `below_s`."""
         steps: dict[float, Step] = {}
         for raw in sorted(given, key=lambda step: step.below_s):
@@ -242,7 +201,10 @@ class _Loader:
         try:
             return self.registry.get(use)
         except PluginError as e:
-            raise self._error(where, f"there is no plugin {use}", e.fix) from e
+            problem = f"there is no plugin {use}"
+            if isinstance(e, PluginBlocked):
+                problem = f"plugin {use} {e.problem}"
+            raise self._error(where, problem, e.fix) from e
 
     def _options(self, where: str, kind: type | None, table: Mapping[str, Any]) -> Any:
         if kind is None:
@@ -251,7 +213,7 @@ class _Loader:
         known = field_names(kind)
         self._nothing_left(where, table, known)
         try:
-            return TypeAdapter(kind).validate_json(json.dumps(table), strict=True)
+            return _adapter(kind).validate_json(json.dumps(table), strict=True)
         except ValidationError as e:
             raise self._invalid(where, e, kind) from e
         except (TypeError, ValueError) as e:
@@ -259,9 +221,9 @@ class _Loader:
 
     def _sampling(self, where: str, table: Any) -> Sampling:
         try:
-            raw = _RawSampling.model_validate_json(json.dumps(table))
+            raw = RawSampling.model_validate_json(json.dumps(table))
         except ValidationError as e:
-            raise self._invalid(f"{where}, sampling", e, _RawSampling) from e
+            raise self._invalid(f"{where}, sampling", e, RawSampling) from e
         except (TypeError, ValueError) as e:
             raise self._error(f"{where}, sampling", f"has a value that does not fit: {e}") from e
         return Sampling(**raw.model_dump())
@@ -309,7 +271,7 @@ class _Loader:
         return RecipeError(self.name, where, problem, fix)
 
 
-def _measured(nodes: Mapping[str, Node], rules: Sequence[Plugin]) -> dict[str, Node]:
+def measured(nodes: Mapping[str, Node], rules: Sequence[Plugin]) -> dict[str, Node]:
     """Return the nodes, with models asked for the logprobs that rules and votes read."""
     readers = [*rules, *(node.plugin for node in nodes.values() if node.plugin)]
     most = max((reader.top_logprobs for reader in readers), default=0)
@@ -337,6 +299,8 @@ def _hashed(recipe: Recipe) -> Recipe:
     for node in recipe.nodes.values():
         parts.append([node.id, node.use, node.after, repr(node.options)])
         parts.append([asdict(node.sampling), repr(node.limits)])
+    if recipe.restarts != DEFAULT_RESTARTS:  # the hashes of recipes that never said it stay
+        parts.append(["restarts", recipe.restarts])
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
     kept = {f.name: getattr(recipe, f.name) for f in fields(recipe)}
     return Recipe(**{**kept, "hash": digest})

@@ -124,8 +124,13 @@ class MeteredSandbox:
             limits = limits or Limits()
             limits = replace(limits, wall_s=min(limits.wall_s, left_s))
         given = {"limits": limits, "session": session, "files": files, "stdin": stdin, **more}
-        execution = await run_with(self._sandbox, code, given)
-        self._spent_s += execution.wall_s
+        clock = asyncio.get_running_loop().time
+        started, took_s = clock(), None
+        try:
+            execution = await run_with(self._sandbox, code, given)
+            took_s = execution.wall_s
+        finally:  # one that was killed ran as long as it was waited for
+            self._spent_s += clock() - started if took_s is None else took_s
         return execution
 
     async def end_session(self, session: str) -> bool:

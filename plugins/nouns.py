@@ -7,9 +7,12 @@ here knows an engine, a sandbox or a plugin.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from votebox.sandbox import Execution
+
+if TYPE_CHECKING:
+    from votebox.plugins.patches import Patch
 
 __all__ = [
     "Candidate",
@@ -23,24 +26,10 @@ __all__ = [
     "Prompt",
     "Reading",
     "Sampling",
+    "Stripped",
     "Turn",
     "Usage",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """State one question.
-
-    `files` maps relative names to contents for code-editing tasks; `reference` is the
-    known answer, never shown to a model; `metadata` is carried through untouched.
-    """
-
-    text: str
-    id: str = ""
-    files: Mapping[str, str] = field(default_factory=dict)
-    reference: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +38,26 @@ class Message:
 
     role: str
     content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """State one question.
+
+    `files` maps relative names to contents for code-editing tasks; `reference` is the
+    known answer, never shown to a model; `metadata` is carried through untouched.
+    `turns` are what user and assistant said before the question, in order, and `system` is
+    what the caller tells the model apart from it; the solver puts both into every prompt
+    of the recipe (conversation.py).
+    """
+
+    text: str
+    id: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    reference: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    turns: tuple[Message, ...] = ()
+    system: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +181,8 @@ class Completion:
     `finish_reason` is stop, length or abort; None while the reply still streams.
     `reasoning` is thinking the engine delivered apart from `text`. `confidence` is the
     mean log-probability of its tokens where the recipe asked for it, `statistics` all that
-    was measured.
+    was measured. `provider` names who served the model behind an endpoint, "" where nobody
+    told.
     """
 
     text: str
@@ -182,6 +192,19 @@ class Completion:
     confidence: float | None = None
     model: str = ""
     statistics: "Confidence | None" = None
+    provider: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stripped:
+    """Part one reply into `reasoning` and `content`, the final text.
+
+    `truncated` says that the thinking never ended, so that there is no final text.
+    """
+
+    reasoning: str
+    content: str
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +227,8 @@ class Evidence:
     """Say where a candidate was read.
 
     `text` is the span as written. `parent` is the node whose value was read, `round`
-    counts from 0, `execution` is set when a program's output was read.
+    counts from 0, `execution` is set when a program's output was read, `patch`
+    when the answer is a change of files.
     """
 
     text: str = ""
@@ -214,6 +238,7 @@ class Evidence:
     round: int = 0
     execution: Execution | None = None
     notes: tuple[str, ...] = ()
+    patch: "Patch | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ in this process, an HTTP endpoint, a recording) is not known here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from votebox.plugins.errors import EngineError
 from votebox.plugins.nouns import LogprobStats, Problem, Prompt
@@ -18,7 +18,7 @@ from votebox.sandbox import Execution, Limits
 if TYPE_CHECKING:
     from votebox.plugins.recipe import Recipe
 
-__all__ = ["Delta", "Engine", "SampleStream", "SandboxPort", "TraceSink"]
+__all__ = ["Delta", "Engine", "SampleStream", "SandboxPort", "TraceSink", "sampling_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,9 @@ class Delta:
     `chain` is the position of its prompt in the sequence given to `sample`. `tokens`
     counts the completion tokens added, `prompt_tokens` is given once, in the chain's
     first delta. `finish_reason` (stop, length, abort) marks the last delta of a chain.
-    `error` ends this chain alone, where the others of its group go on.
+    `error` ends this chain alone, where the others of its group go on. `provider` names who
+    answers behind an endpoint that tells. `setback` says what a provider's failure was that
+    the engine asks again after; it is never text of the model.
     """
 
     chain: int
@@ -39,6 +41,8 @@ class Delta:
     logprobs: LogprobStats | None = None
     finish_reason: str | None = None
     error: EngineError | None = None
+    provider: str = ""
+    setback: str = ""
 
 
 class SampleStream(Protocol):
@@ -70,7 +74,11 @@ class SampleStream(Protocol):
 
 @runtime_checkable
 class Engine(Protocol):
-    """Sample replies from one model."""
+    """Sample replies from one model.
+
+    An engine may have `sampling`, a mapping of fields of Sampling that go before the recipe's
+    and after the caller's.
+    """
 
     @property
     def model(self) -> str:
@@ -85,6 +93,12 @@ class Engine(Protocol):
         (PromptTooLong, EngineUnavailable, EngineError).
         """
         ...
+
+
+def sampling_of(engine: Engine) -> Mapping[str, Any]:
+    """Return what an engine changes of a recipe's sampling, nothing where it does not say."""
+    given: Mapping[str, Any] = getattr(engine, "sampling", {})
+    return given
 
 
 @runtime_checkable

@@ -42,6 +42,7 @@ class Programs:
         finally:
             for task in started:
                 task.cancel()
+            await asyncio.gather(*started, return_exceptions=True)
 
     async def drop(self, keep: Iterable[_Key] = ()) -> None:
         """Kill programs that started early and are not among `keep`; wait until they are gone."""

@@ -12,10 +12,23 @@ from votebox.plugins.nouns import Sampling
 from votebox.plugins.registry import Plugin
 from votebox.sandbox import Limits
 
-__all__ = ["MAX_CHAINS", "Budget", "Node", "Recipe", "Step", "Use", "field_names"]
+__all__ = [
+    "DEFAULT_RESTARTS",
+    "MAX_CHAINS",
+    "Budget",
+    "Node",
+    "Recipe",
+    "Step",
+    "Use",
+    "field_names",
+]
 
 MAX_CHAINS: Final = 4096
 """The most chains a recipe or a caller may ask for."""
+
+DEFAULT_RESTARTS: Final = 1
+"""How often a chain starts again: once outlives one death, and a question that kills engines
+kills two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +114,8 @@ class Recipe:
 
     `nodes` stand in topological order, parents first. `per_chain` and `after_vote` split
     them at the first node that waits for all chains. A chain leaves the rounds when a
-    node of `answered_by` reads a candidate. `ladder` stands in rising order of `below_s`.
+    node of `answered_by` reads a candidate. `ladder` stands in rising order of `below_s`. A
+    chain whose engine or interpreter died starts again at most `restarts` times.
     """
 
     name: str
@@ -112,6 +126,7 @@ class Recipe:
     description: str = ""
     chains: int = 1
     rounds: int = 1
+    restarts: int = DEFAULT_RESTARTS
     guards: tuple[Use, ...] = ()
     budget: Budget = Budget()
     ladder: tuple[Step, ...] = ()
@@ -141,7 +156,30 @@ class Recipe:
     @property
     def needs_sandbox(self) -> bool:
         """Return whether any node runs programs."""
-        return any(n.kind == "sandbox" for n in self.nodes.values())
+        return any(n.kind == "sandbox" or (n.plugin and n.plugin.runs) for n in self.nodes.values())
+
+
+def ancestors(node: Node, nodes: Mapping[str, Node]) -> set[str]:
+    """Return the names of all nodes that `node` follows, directly or not."""
+    found: set[str] = set()
+    left = list(node.after)
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left.extend(nodes[name].after)
+    return found
+
+
+def last_boxes(recipe: Recipe, values: Mapping[str, Any]) -> list[Node]:
+    """Return the sandbox nodes of a round whose output its model is to see next, in order.
+
+    One that ran a program made of another's, as a repaired one, stands for both.
+    """
+    nodes = recipe.nodes
+    boxes = [n for n in nodes.values() if n.kind == "sandbox" and values.get(n.id)]
+    above = {name for box in boxes for name in ancestors(box, nodes)}
+    return [box for box in boxes if box.id not in above and box.options.turn != "inline"]
 
 
 def field_names(kind: type) -> list[str]:

@@ -19,7 +19,13 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from votebox.plugins.errors import EngineError, EngineUnavailable, PromptTooLong
+from votebox.plugins.errors import (
+    ContextTooSmall,
+    EngineError,
+    EngineUnavailable,
+    PromptTooLong,
+    ProviderError,
+)
 from votebox.plugins.nouns import LogprobStats, Prompt, Sampling
 from votebox.plugins.ports import Delta
 from votebox.sandbox import Execution
@@ -38,7 +44,14 @@ __all__ = [
 _FORMAT: Final = "votebox-recording"
 _VERSION: Final = 1
 _DIGITS: Final = 6  # of times: microseconds
-_ERRORS: Final = {e.__name__: e for e in (EngineError, EngineUnavailable, PromptTooLong)}
+_ERROR_KINDS: Final = (
+    EngineError,
+    EngineUnavailable,
+    PromptTooLong,
+    ContextTooSmall,
+    ProviderError,
+)
+_ERRORS: Final = {e.__name__: e for e in _ERROR_KINDS}
 _DEFAULTS: Final = {f.name: f.default for f in fields(Delta) if f.default is not MISSING}
 
 
@@ -146,7 +159,14 @@ def _made(number: int, read: Any, given: Any) -> Any:
     """Return what `read` makes of a line; raise ValueError naming it."""
     try:
         return read(given)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as e:
         raise ValueError(f"line {number} is no recording: {type(e).__name__}: {e}") from e
 
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 from votebox.plugins.boxes import end_session, run_with
 from votebox.plugins.errors import EngineError
 from votebox.plugins.nouns import Prompt
-from votebox.plugins.ports import Delta, Engine, SampleStream, SandboxPort
+from votebox.plugins.ports import Delta, Engine, SampleStream, SandboxPort, sampling_of
 from votebox.plugins.recordfile import (
     RecordedProgram,
     Timed,
@@ -39,6 +39,11 @@ class RecordingEngine:
     def model(self) -> str:
         """Return the model's name."""
         return self._engine.model
+
+    @property
+    def sampling(self) -> Mapping[str, Any]:
+        """Return what the engine changes of a recipe's sampling."""
+        return sampling_of(self._engine)
 
     def sample(self, prompts: Sequence[Prompt]) -> SampleStream:
         """Start one chain per prompt."""

@@ -154,7 +154,7 @@ def _spread(completion: Completion, call: ModelCall, chain_end_s: float) -> Time
 
 def _read(path: Path, model: str) -> Iterable[tuple[tuple[Message, ...], Recorded]]:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").split("\n")  # JSON texts may hold other separators
     except (OSError, UnicodeDecodeError) as e:
         raise EngineError(model, f"recording {str(path)!r} cannot be read: {e}") from e
     for number, line in enumerate(lines, 1):

@@ -4,35 +4,42 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from votebox.plugins.answers import Policy
 from votebox.plugins.ballot import Ballot
 from votebox.plugins.calls import call, expect
-from votebox.plugins.chain import Chain, Ports, SolveContext
-from votebox.plugins.chances import overtaken
+from votebox.plugins.chain import Chain
+from votebox.plugins.chainpool import ChainShare
 from votebox.plugins.classes import Referee
-from votebox.plugins.events import ChainFinished, Event, SolveStarted, VoteChanged
+from votebox.plugins.conclusion import CUT_SHORT, answered, flip_chance, tokens_saved
+from votebox.plugins.context import Ports, SolveContext
+from votebox.plugins.errors import EngineDied
+from votebox.plugins.events import (
+    ChainFinished,
+    ChainRestarted,
+    Event,
+    SolveStarted,
+    VoteChanged,
+)
+from votebox.plugins.ids import new_id
 from votebox.plugins.metered import MeteredEngine, MeteredSandbox
 from votebox.plugins.nouns import Usage
+from votebox.plugins.options import SolveOptions
 from votebox.plugins.recipe import Recipe
 from votebox.plugins.registry import Registry
 from votebox.plugins.sampler import Sampler
-from votebox.plugins.verdicts import ChainRecord, StopReason, Verdict
+from votebox.plugins.verdicts import StopReason, Verdict
 from votebox.plugins.voting import Advice, Tally, VoteState
+from votebox.sandbox import SandboxDied
 
-if TYPE_CHECKING:
-    from votebox.plugins.solver import SolveOptions
-
-__all__ = ["CUT_SHORT", "Run", "answered", "new_id"]
-
-CUT_SHORT: Final = frozenset({"deadline", "budget"})
-"""The reasons to end a solve after which unfinished chains are heard, too."""
+__all__ = ["Run"]
 
 _GRACE_S: Final = 5.0  # an engine that does not answer delays a verdict by this at most
+
+_DEATHS: Final = (EngineDied, SandboxDied)
+"""Errors that say nothing of a chain itself: it may do better on what takes their place."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,20 +47,23 @@ _log = logging.getLogger(__name__)
 class Run:
     """Hold one solve from its first chain to its verdict; owns its chains and streams.
 
-    `events` None means nobody watches.
+    `events` None means nobody watches. Beyond the first chains of its `share` it asks that
+    for each, None asks nobody.
     """
 
     def __init__(
         self,
         recipe: Recipe,
         ports: Ports,
-        options: "SolveOptions",
+        options: SolveOptions,
         registry: Registry,
         events: "asyncio.Queue[Event | None] | None",
         *,
         referee: Referee | None = None,
+        share: ChainShare | None = None,
     ) -> None:
         self.recipe, self._registry, self._events = recipe, registry, events
+        self._options, self._share = options, share
         self._metered = {role: MeteredEngine(e, self._aside) for role, e in ports.engines.items()}
         most_s, box = recipe.budget.max_sandbox_s, ports.sandbox
         self._box = None if box is None else MeteredSandbox(box, most_s)
@@ -73,6 +83,7 @@ class Run:
         self._samplers = {role: by_engine[id(e)] for role, e in ports.engines.items()}
         self._chains: list[Chain] = []
         self._ended: list[Chain] = []
+        self._lowest: tuple[float, ...] = ()  # guards read it at every delta
         self._flying: dict[asyncio.Task[None], Chain] = {}
         self._context = SolveContext(
             recipe=recipe,
@@ -85,7 +96,7 @@ class Run:
             spend=self._spend,
             observe=registry.observe,
             clock=lambda: self._clock() - self._started,
-            lowest_of_ended=self._lowest_of_ended,
+            lowest_of_ended=lambda: self._lowest,
         )
 
     async def verdict(self) -> Verdict:
@@ -95,15 +106,21 @@ class Run:
         models = tuple(dict.fromkeys(e.model for e in self._ports.engines.values()))
         self._emit(SolveStarted(self.recipe.name, self._planned, self._seed, models))
         why = await self._drive()
-        await self.aclose(ended=why if why in CUT_SHORT else "aborted")
+        self._leave()
+        await self._end_chains(why if why in CUT_SHORT else "aborted")
         self._raise_if_all_failed()
         # A chain cut off by the clock may have answered already; one cut off by the
         # stop rule must not move the vote that was decided without it.
         heard = self._chains if why in CUT_SHORT else self._ended
         return self._conclude(*await self._elect(heard, why))
 
-    async def aclose(self, ended: str = "aborted") -> None:
-        """End all chains still running, in the engine and in the sandbox; may be repeated."""
+    async def aclose(self) -> None:
+        """End chains and steps still running, and what they started; may be repeated."""
+        self._leave()
+        await self._end_chains("aborted")
+        await self._shut()
+
+    async def _end_chains(self, ended: str) -> None:
         flying, self._flying = self._flying, {}
         for task in flying:
             task.cancel()
@@ -157,16 +174,23 @@ class Run:
                 return "exhausted"
             if advice.stop:
                 return "consensus"
+            cut_short = await self._grant(state)
+            if cut_short is not None:
+                return cut_short
             self._launch(state, advice)
             cut_short = await self._wait()
             if cut_short is not None:
                 return cut_short
 
     async def _settle(self) -> None:
-        """Decide which answers of the chains that have ended are the same, while there is time."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._left()):
-                await self._ballot.settle(self._ended)
+        """Decide which answers of the chains that have ended are the same, within the budget."""
+        settling = asyncio.create_task(self._ballot.settle(self._ended))
+        try:
+            if await self._first_of(settling):
+                settling.result()
+        finally:
+            if settling.cancel():
+                await _gone(self.recipe.name, settling)
 
     def _state(self) -> VoteState:
         """Take the vote of the chains that have ended, and return where it stands."""
@@ -176,6 +200,26 @@ class Run:
         ended = [chain.log.index for chain in self._ended]
         return self._ballot.state(self._tally, self._planned, ended, self._elapsed())
 
+    async def _grant(self, state: VoteState) -> StopReason | None:
+        """Wait for the share to grant the next chain; return what comes first otherwise.
+
+        The first chains are its own, and while one runs the dispatcher starts no other.
+        """
+        if self._share is None or self._flying or not self._ended:
+            return None
+        asking = asyncio.create_task(self._share.more(*state.lead, state.finished))
+        try:
+            if await self._first_of(asking):
+                return None if asking.result() else "budget"
+        finally:
+            if asking.cancel():
+                await _gone(self.recipe.name, asking)
+        return "budget" if self._broke.is_set() else "deadline"
+
+    def _leave(self) -> None:
+        if self._share is not None:
+            self._share.leave()
+
     def _launch(self, state: VoteState, advice: Advice) -> None:
         use, flying = self.recipe.dispatch, len(self._flying)
         wanted = expect(use.plugin, call(use.plugin, use.options, state, advice, flying), int)
@@ -184,24 +228,47 @@ class Run:
             self._chains.append(chain)
             self._flying[asyncio.create_task(chain.run())] = chain
 
+    def _start_again(self, chain: Chain) -> bool:
+        """Put a new chain in the place of one that lost what it ran on, where the recipe allows.
+
+        What the lost one took is counted beside the records; its texts are kept by nobody.
+        """
+        log = chain.log
+        if not isinstance(log.error, _DEATHS) or chain.attempt >= self.recipe.restarts:
+            return False
+        log.ended = "aborted"
+        self._beside += log.record().usage
+        self._emit(ChainRestarted(log.index, str(log.error)))
+        again = self._chains[log.index] = Chain(self._context, log.index, chain.attempt + 1)
+        self._flying[asyncio.create_task(again.run())] = again
+        return True
+
     async def _wait(self) -> StopReason | None:
         """Wait until a chain ends; return deadline or budget when that comes first."""
-        broke = asyncio.create_task(self._broke.wait())
-        try:
-            done, _ = await asyncio.wait(
-                {*self._flying, broke}, timeout=self._left(), return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            broke.cancel()
+        done = await self._first_of(*self._flying)
         for task in [task for task in self._flying if task in done]:
             chain = self._flying.pop(task)
             task.result()
+            if self._start_again(chain):
+                continue
             chain.log.place = len(self._ended)
             self._ended.append(chain)
+            self._lowest += _lowest_of(chain)
             self._report(chain)
-        if broke in done and len(self._ended) < self._planned:
+        if self._broke.is_set() and len(self._ended) < self._planned:
             return "budget"
         return None if done else "deadline"
+
+    async def _first_of[T](self, *tasks: asyncio.Task[T]) -> set[asyncio.Task[T]]:
+        """Wait until one of `tasks` is done, or time or tokens are up; return those done."""
+        broke = asyncio.create_task(self._broke.wait())
+        try:
+            done, _ = await asyncio.wait(
+                {*tasks, broke}, timeout=self._left(), return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            broke.cancel()
+        return {task for task in tasks if task in done}
 
     def _left(self) -> float | None:
         """Return the seconds until the deadline, None where there is none."""
@@ -223,7 +290,10 @@ class Run:
     def _conclude(self, tally: Tally, why: StopReason) -> Verdict:
         records = tuple(chain.log.record() for chain in self._chains)
         step = self.recipe.step(self._deadline_s)
-        answer, reason, stop_reason = answered(tally, why, records, self._ballot.policy)
+        given = self._options
+        answer, reason, stop_reason = answered(
+            tally, why, records, self._ballot.policy, given.min_confidence
+        )
         if self._ballot.undecided:
             reason += f"; {self._ballot.undecided} pairs of answers undecided"
         verdict = Verdict(
@@ -242,35 +312,23 @@ class Run:
             wall_s=self._clock() - self._started,
             problem_id=self._ports.problem.id,
             finished=len(self._ended),
-            flip_chance=self._flip_chance(),
-            tokens_saved=self._saved(records),
-            id=new_id(self._started_at),
+            flip_chance=flip_chance(self._state()),
+            tokens_saved=tokens_saved(records, self._planned),
+            id=given.solve_id or new_id(self._started_at),
             started=self._started_at,
             planned=self._planned,
             rounds=self._context.rounds,
             ladder_s=step.below_s if step else None,
+            client_request=given.client_request or "",
+            overrides=given.overrides,
         )
         self._registry.observe("verdict_reached", problem=self._ports.problem, verdict=verdict)
         return verdict
 
-    def _flip_chance(self) -> float | None:
-        """Return the chance that all planned chains would have elected another answer."""
-        state = self._state()
-        v1, v2 = state.lead
-        if v1 < 1 or state.chain_weight != 1 or v1 % 1 or v2 % 1:
-            return None
-        return overtaken(int(v1), int(v2), state.left) if state.left else 0.0
-
-    def _saved(self, records: Sequence[ChainRecord]) -> int:
-        """Return the completion tokens not spent, as far as the finished chains tell."""
-        spent = sum(record.usage.completion_tokens for record in records)
-        finished = [r.usage.completion_tokens for r in records if r.place is not None]
-        if not finished:
-            return 0
-        return max(0, round(sum(finished) / len(finished) * self._planned) - spent)
-
     def _raise_if_all_failed(self) -> None:
         failed = [c.log.error for c in self._chains if c.log.error is not None]
+        if self._options.keep_failed and any(c.log.candidates for c in self._chains):
+            return
         if failed and len(failed) == len(self._chains):
             raise failed[0]
 
@@ -283,15 +341,16 @@ class Run:
         self._beside += usage
         self._spend(usage.total_tokens)
 
-    def _lowest_of_ended(self) -> tuple[float, ...]:
-        replies = (c for chain in self._ended for c in chain.log.completions[-1:])
-        found = (reply.statistics for reply in replies)
-        return tuple(s.lowest for s in found if s is not None and s.lowest is not None)
-
     def _spend(self, tokens: int) -> None:
         self._spent += tokens
         if self._max_tokens is not None and self._spent >= self._max_tokens:
             self._broke.set()
+
+
+def _lowest_of(chain: Chain) -> tuple[float, ...]:
+    """Return the lowest group confidence of a chain's last reply, where it was measured."""
+    found = (reply.statistics for reply in chain.log.completions[-1:])
+    return tuple(s.lowest for s in found if s is not None and s.lowest is not None)
 
 
 async def _gone(recipe: str, *ending: Awaitable[object]) -> None:
@@ -304,44 +363,3 @@ async def _gone(recipe: str, *ending: Awaitable[object]) -> None:
     for task in tasks:
         if task.done() and not task.cancelled():
             task.exception()  # looked at: their chains, or the caller, know of it
-
-
-def answered(
-    tally: Tally, why: StopReason, records: Sequence[ChainRecord], policy: Policy
-) -> tuple[str | None, str, StopReason]:
-    """Return the answer, its reason in words, and why the solve ended."""
-    leader = tally.leader
-    if leader is not None:
-        cast = sum(c.weight for c in tally.classes)
-        return leader.answer, f"{leader.weight:g} of {cast:g} votes", why
-    unheard = not any(record.candidates for record in records)
-    answer = policy.late if why == "deadline" and unheard else None
-    answer = policy.fallback if answer is None else answer
-    reason = _nobody(why, heard=not unheard)
-    if answer is not None:
-        return answer, f"{reason}; the policy answers {answer}", why
-    if why in CUT_SHORT:
-        return None, reason, why
-    cut = bool(records) and all(record.ended == "length" for record in records)
-    return None, reason, "truncated" if cut else "abstained"
-
-
-def new_id(started: datetime) -> str:
-    """Return the id of a solve: its time in UTC, and a random end that keeps ids apart.
-
-    >>> new_id(datetime(2026, 3, 14, 15, 9, 26, 535_897, UTC))[:20]
-    '20260314-150926-535-'
-    """
-    milliseconds = started.microsecond // 1000
-    return f"{started:%Y%m%d-%H%M%S}-{milliseconds:03d}-{secrets.token_hex(5)}"
-
-
-def _nobody(why: StopReason, *, heard: bool) -> str:
-    """Say why nobody voted."""
-    if heard:
-        return "the policy admits none of the answers read"
-    if why == "deadline":
-        return "the deadline passed before a chain answered"
-    if why == "budget":
-        return "the token budget ran out before a chain answered"
-    return "no chain gave a readable answer"

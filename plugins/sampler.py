@@ -29,7 +29,7 @@ class Reply:
         self._deltas: asyncio.Queue[Delta | BaseException] = asyncio.Queue()
         self._stream: SampleStream | None = None
         self._position = 0
-        self.ended = False
+        self.ended = self.dropped = False
 
     def place(self, stream: SampleStream, position: int) -> None:
         """Tell the reply which chain of which stream it is."""
@@ -54,8 +54,14 @@ class Reply:
             yield item
 
     async def abort(self) -> None:
-        """End this chain in the engine; its last delta comes with reason abort."""
-        if self._stream is not None and not self.ended:
+        """End this chain in the engine; its last delta comes with reason abort.
+
+        A chain that waits for its stream gets none.
+        """
+        if self._stream is None:
+            self.dropped = True
+            self.put(Delta(0, finish_reason="abort"))
+        elif not self.ended:
             await self._stream.abort(self._position)
 
 
@@ -66,25 +72,33 @@ class Sampler:
         self.model = engine.model
         self._engine = engine
         self._waiting: list[Reply] = []
+        self._closed = False
         self._pumps: set[asyncio.Task[None]] = set()
+        self._unread: list[SampleStream] = []  # a pump cancelled before its first step closes none
 
     def start(self, prompt: Prompt) -> Reply:
         """Queue a prompt for the next stream and return its reply."""
         reply = Reply(prompt)
+        if self._closed:
+            return reply  # of a solve that is over: no delta ever comes
         if not self._waiting:
             asyncio.get_running_loop().call_later(GATHER_S, self._open)
         self._waiting.append(reply)
         return reply
 
     async def aclose(self) -> None:
-        """Abort every chain still running and wait until the engine was told."""
+        """Abort every chain still running and wait until the engine was told; open no more."""
+        self._closed = True
         self._waiting.clear()
         for pump in self._pumps:
             pump.cancel()
         await asyncio.gather(*self._pumps, return_exceptions=True)
+        while self._unread:
+            await self._close(self._unread.pop())
 
     def _open(self) -> None:
-        replies, self._waiting = self._waiting, []
+        replies = [reply for reply in self._waiting if not reply.dropped]
+        self._waiting = []
         if not replies:
             return
         try:
@@ -95,11 +109,13 @@ class Sampler:
             return
         for position, reply in enumerate(replies):
             reply.place(stream, position)
+        self._unread.append(stream)
         pump = asyncio.create_task(self._pump(stream, replies))
         self._pumps.add(pump)
         pump.add_done_callback(self._pumps.discard)
 
     async def _pump(self, stream: SampleStream, replies: Sequence[Reply]) -> None:
+        self._unread.remove(stream)
         failure: BaseException = EngineError(self.model, "its stream ended before the reply did")
         try:
             async for batch in stream:
@@ -110,11 +126,14 @@ class Sampler:
             failure = e
         finally:
             self._fail(replies, failure)
-            try:
-                await stream.aclose()
-            except Exception:
-                # The chains have their end; what an engine leaves behind is its own affair.
-                _log.exception("model %s failed to close a stream", self.model)
+            await self._close(stream)
+
+    async def _close(self, stream: SampleStream) -> None:
+        try:
+            await stream.aclose()
+        except Exception:
+            # The chains have their end; what an engine leaves behind is its own affair.
+            _log.exception("model %s failed to close a stream", self.model)
 
     def _fail(self, replies: Sequence[Reply], error: BaseException) -> None:
         """End every reply that has not ended; the others never read it."""

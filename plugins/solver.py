@@ -7,78 +7,30 @@ Whatever ends the solve also ends the chains in the engine and their programs.
 
 import asyncio
 import logging
-import math
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
-from votebox.plugins.chain import Ports
-from votebox.plugins.errors import ProblemError, RecipeError
+from votebox.plugins.chainpool import ChainPools, ChainShare, Sharing
+from votebox.plugins.context import Ports
+from votebox.plugins.conversation import check_problem
+from votebox.plugins.errors import RecipeError
 from votebox.plugins.events import Event, VerdictReached
 from votebox.plugins.judge import Judge, shared_judge
 from votebox.plugins.nouns import Problem
-from votebox.plugins.ports import Engine, SandboxPort, TraceSink
-from votebox.plugins.recipe import MAX_CHAINS, Recipe
+from votebox.plugins.options import SolveOptions
+from votebox.plugins.overrides import overridden, with_sampling
+from votebox.plugins.ports import Engine, SandboxPort, TraceSink, sampling_of
+from votebox.plugins.recipe import Recipe
 from votebox.plugins.registry import Registry
 from votebox.plugins.run import Run
 from votebox.plugins.verdicts import Verdict
 
-__all__ = ["MAX_QUESTION_CHARS", "SolveOptions", "Solver"]
-
-MAX_QUESTION_CHARS: Final = 100_000
-"""The longest question a solver takes, in characters."""
+__all__ = ["Solver"]
 
 _TRACE_S: Final = 10.0  # a slow store delays an answer by this at most
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SolveOptions:
-    """Override parts of a recipe for one solve; None leaves the recipe's own value.
-
-    `seed` None draws one, which the verdict tells. `deadline_s` counts seconds from the
-    call; 0 means the time is up already. `temperature` and `max_tokens` (per reply)
-    replace the sampling of every model node. `max_sandbox_s` counts wall seconds of programs,
-    0 lets none run. What is given wins over the recipe's ladder. `trace` False keeps no trace
-    of this solve.
-    """
-
-    chains: int | None = None
-    seed: int | None = None
-    deadline_s: float | None = None
-    max_total_tokens: int | None = None
-    max_sandbox_s: float | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
-    rounds: int | None = None
-    trace: bool | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse values no solve can use; raise ProblemError naming the value."""
-        bounds: tuple[tuple[str, float, float], ...] = (
-            ("chains", 1, MAX_CHAINS),
-            ("rounds", 1, 64),
-            ("seed", 0, 2**63 - 1),
-            ("deadline_s", 0, math.inf),
-            ("max_total_tokens", 1, math.inf),
-            ("max_sandbox_s", 0, math.inf),
-            ("temperature", 0, 10),
-            ("max_tokens", 1, math.inf),
-        )
-        for name, least, most in bounds:
-            value = getattr(self, name)
-            whole = name not in ("deadline_s", "max_sandbox_s", "temperature")
-            kinds = int if whole else (int, float)
-            if value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, kinds):
-                raise ProblemError(f"{name} = {value!r} is not a number it can be")
-            if not least <= value <= most:
-                upper = "" if most == math.inf else f" and at most {most:g}"
-                raise ProblemError(f"{name} = {value!r}", f"give at least {least:g}{upper}")
-        if not isinstance(self.trace, bool | None):
-            raise ProblemError(f"trace = {self.trace!r} is neither true nor false")
 
 
 class Solver:
@@ -102,6 +54,7 @@ class Solver:
         self._judge = judge or shared_judge()
         self._sandbox = sandbox
         self._traces = traces
+        self._pools = ChainPools()
         self.registry = registry or Registry.load()
 
     async def solve(
@@ -154,9 +107,9 @@ class Solver:
         options: SolveOptions,
         events: "asyncio.Queue[Event | None] | None" = None,
     ) -> Run:
-        check_question(problem.text)
+        check_problem(problem)
         found = self.registry.recipe(recipe) if isinstance(recipe, str) else recipe
-        found = _overridden(found, options)
+        found = overridden(with_sampling(found, self._sampling(found)), options, self.registry)
         if found.needs_sandbox and self._sandbox is None:
             raise RecipeError(found.name, "", "runs programs and this solver has no sandbox")
         engines = {role: self._engine(found, role) for role in found.roles}
@@ -167,7 +120,15 @@ class Solver:
             self.registry,
             events,
             referee=self._judge,
+            share=self._share(found, options.pool),
         )
+
+    def _share(self, recipe: Recipe, pool: str | None) -> ChainShare | None:
+        """Return the part in the named pool, None for a dispatcher whose questions share none."""
+        sharing = recipe.dispatch.options
+        if pool is None or not isinstance(sharing, Sharing):
+            return None
+        return self._pools.join(pool, sharing)
 
     async def _traced(self, run: Run, problem: Problem, options: SolveOptions | None) -> Verdict:
         """Return the verdict of a run once its trace is kept, or cannot be."""
@@ -181,6 +142,19 @@ class Solver:
             _log.warning("keeping the trace of solve %s takes more than %g s", verdict.id, _TRACE_S)
             return verdict
 
+    def models(self, recipe: Recipe) -> dict[str, str | None]:
+        """Return the model that serves each role of a recipe, None where none does."""
+        if not isinstance(self._engines, Mapping):
+            return dict.fromkeys(recipe.roles, self._engines.model)
+        served = self._engines
+        return {r: served[r].model if r in served else None for r in recipe.roles}
+
+    def _sampling(self, recipe: Recipe) -> dict[str, Mapping[str, Any]]:
+        """Return what the engines change of the recipe's sampling, by role."""
+        if not isinstance(self._engines, Mapping):
+            return dict.fromkeys(recipe.roles, sampling_of(self._engines))
+        return {r: sampling_of(e) for r, e in self._engines.items() if r in recipe.roles}
+
     def _engine(self, recipe: Recipe, role: str) -> Engine:
         if not isinstance(self._engines, Mapping):
             return self._engines
@@ -189,49 +163,3 @@ class Solver:
         known = ", ".join(sorted(self._engines)) or "none"
         problem = f"needs a model for role {role!r}"
         raise RecipeError(recipe.name, "", problem, f"roles served: {known}")
-
-
-def check_question(text: str) -> None:
-    """Refuse a question that is empty, too long or not text; raise ProblemError."""
-    if not text.strip():
-        raise ProblemError("the question is empty", "write a question")
-    if len(text) > MAX_QUESTION_CHARS:
-        problem = f"the question has {len(text):,} characters"
-        raise ProblemError(problem, f"give at most {MAX_QUESTION_CHARS:,}")
-    try:
-        text.encode()
-    except UnicodeEncodeError as e:
-        bad = text[e.start]
-        problem = f"the question holds {bad!r} at {e.start}, which is not a character"
-        raise ProblemError(problem, "remove it") from e
-
-
-def _overridden(recipe: Recipe, options: SolveOptions) -> Recipe:
-    """Return the recipe as this solve runs it: its ladder's step, then what the caller gave."""
-    budget = {
-        name: value
-        for name in ("deadline_s", "max_total_tokens", "max_sandbox_s")
-        if (value := getattr(options, name)) is not None
-    }
-    recipe = replace(recipe, budget=replace(recipe.budget, **budget))
-    step = recipe.step(recipe.budget.deadline_s)
-    sampling: dict[str, Any] = {
-        name: value
-        for name in ("temperature", "max_tokens")
-        if (value := getattr(options, name)) is not None
-    }
-    if step and step.max_tokens:
-        sampling.setdefault("max_tokens", step.max_tokens)
-    nodes = {
-        name: replace(node, sampling=replace(node.sampling, **sampling))
-        if node.kind == "model"
-        else node
-        for name, node in recipe.nodes.items()
-    }
-    return replace(
-        recipe,
-        nodes=nodes,
-        chains=options.chains or (step and step.chains) or recipe.chains,
-        rounds=options.rounds or recipe.rounds,
-        stop=(step and step.stop) or recipe.stop,
-    )

@@ -5,16 +5,19 @@ reply whose programs run inline (inline.py) the engine stops at each, and goes o
 program's output in the text. Knows nothing of rounds, votes or extractors.
 """
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from votebox.plugins.calls import call, read
 from votebox.plugins.chainlog import ChainLog, GrowingReply
-from votebox.plugins.errors import PromptTooLong
-from votebox.plugins.events import ChainText
+from votebox.plugins.context import SolveContext
+from votebox.plugins.errors import PromptTooLong, ProviderError
+from votebox.plugins.events import ChainText, ProviderFailed
 from votebox.plugins.inline import InlinePrograms, inline_box
 from votebox.plugins.nouns import Completion, Message, Prompt
+from votebox.plugins.ports import Delta
 from votebox.plugins.programs import Programs
 from votebox.plugins.recipe import Node
 from votebox.plugins.sampler import Reply
@@ -22,10 +25,9 @@ from votebox.plugins.seeds import derive_seed
 from votebox.plugins.voting import ChainProgress
 from votebox.sandbox import Execution
 
-if TYPE_CHECKING:
-    from votebox.plugins.chain import SolveContext
-
 __all__ = ["Talk"]
+
+_log = logging.getLogger(__name__)
 
 _MOST_ASKED: Final = 16
 """How often a reply that still streams is searched for programs; then its end is awaited."""
@@ -40,7 +42,7 @@ class Talk:
 
     def __init__(
         self,
-        context: "SolveContext",
+        context: SolveContext,
         log: ChainLog,
         programs: Programs,
         execute: Callable[[Node, str], Awaitable[Execution]],
@@ -48,6 +50,7 @@ class Talk:
         self._c, self._log, self._programs, self._execute = context, log, programs, execute
         self._recipe = context.recipe
         self._transcripts: dict[str, tuple[Message, ...]] = {}
+        self._open: set[Reply] = set()
         self.guarded: str | None = None
         self.inline: dict[str, InlinePrograms] = {}  # by sandbox node, of the last reply
 
@@ -104,19 +107,46 @@ class Talk:
     async def _stream(self, node: Node, prompt: Prompt, growing: GrowingReply) -> str:
         """Add what the engine answers to a reply; return why the engine ended it."""
         reply = self._c.samplers[node.name].start(prompt)
+        self._open.add(reply)
         growing.ask()
         finish: str | None = None
-        async for delta in reply.deltas():
+        async for delta in self._told(node, reply):
             before = growing.total_tokens
             growing.add(delta)
             finish = delta.finish_reason
+            if spent := growing.total_tokens - before:
+                self._c.spend(spent)  # a prompt counts, too, before anything is written
             if delta.text or delta.tokens:
-                self._c.spend(growing.total_tokens - before)
                 number = growing.call.round
                 self._c.emit(ChainText(self._log.index, node.id, number, delta.text, delta.tokens))
             if finish is None:
                 await self._look(node, growing, reply)
+        self._open.discard(reply)
         return finish or "stop"
+
+    async def _told(self, node: Node, reply: Reply) -> AsyncIterator[Delta]:
+        """Yield the deltas of a reply, and tell of providers that failed apart from them."""
+        try:
+            async for delta in reply.deltas():
+                if delta.setback:
+                    self._tell_of_provider(node, delta.provider, delta.setback, again=True)
+                else:
+                    yield delta
+        except ProviderError as e:
+            self._tell_of_provider(node, e.provider, e.problem, again=False)
+            raise
+
+    def _tell_of_provider(self, node: Node, provider: str, problem: str, *, again: bool) -> None:
+        self._c.emit(ProviderFailed(self._log.index, node.id, provider, problem, again))
+
+    async def abort(self) -> None:
+        """End in the engine what this chain still has written: it has failed meanwhile."""
+        while self._open:
+            try:
+                await self._open.pop().abort()
+            except Exception:
+                # The chain has its end; what an engine leaves behind is its own affair.
+                _log.exception("recipe %s: a reply was not aborted", self._recipe.name)
 
     async def _look(self, node: Node, growing: GrowingReply, reply: Reply) -> None:
         """Ask the guards, and start programs whose blocks have closed."""
@@ -162,4 +192,4 @@ class Talk:
         ]
         if boxes:
             readings = read(code.plugin, code.options, text, None)
-            await self._programs.start_early(boxes, {r.value for r in readings if r.complete})
+            await self._programs.start_early(boxes, [r.value for r in readings if r.complete])

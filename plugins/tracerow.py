@@ -2,23 +2,24 @@
 
 `TraceRow` is the schema: its fields are the columns of the Parquet file, and the nouns
 in them become structs of the same names. docs/traces.md documents each, and a test holds
-it to this. pyarrow is imported when it is used.
+it to this. How rows become Arrow is arrowrows.py's affair.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import repeat
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from votebox.plugins.arrowrows import arrow_type, field_types, from_plain, to_plain
 from votebox.plugins.nouns import (
     Candidate,
     Completion,
     Confidence,
     Evidence,
+    Message,
     Problem,
     Prompt,
     Usage,
@@ -121,6 +122,7 @@ class TraceRow:
     recipe: str = ""
     recipe_hash: str = ""
     seed: int = 0
+    client_request: str | None = None
     planned: int = 0
     finished: int = 0
     flip_chance: float | None = None
@@ -151,11 +153,14 @@ class TraceRow:
     programs: tuple[ProgramRow, ...] | None = None
     candidates: tuple[CandidateRow, ...] | None = None
     question: str | None = None
+    turns: tuple[Message, ...] | None = None
+    system: str | None = None
     reason: str | None = None
     votes: tuple[VoteRow, ...] | None = None
     rejected: tuple[CandidateRow, ...] | None = None
     files: Mapping[str, str] | None = None
     metadata: str | None = None
+    overrides: str | None = None
     recipe_toml: str | None = None
     plugins: tuple[PluginRow, ...] | None = None
     votebox: str | None = None
@@ -180,7 +185,7 @@ def to_table(verdict: Verdict, problem: Problem, recipe: Recipe) -> "pa.Table":
     """Return the trace of a solve as an Arrow table of `trace_schema()`."""
     import pyarrow as pa
 
-    rows = [_plain(row) for row in _rows(verdict, problem, recipe)]
+    rows = [to_plain(row) for row in _rows(verdict, problem, recipe)]
     return pa.Table.from_pylist(rows, schema=trace_schema())
 
 
@@ -194,7 +199,7 @@ def read_table(table: "pa.Table") -> Trace:
     if not 0 < version <= SCHEMA_VERSION:
         newer = version > SCHEMA_VERSION
         raise ValueError("a newer votebox wrote it" if newer else "it is no trace of votebox")
-    rows: list[TraceRow] = [_made(TraceRow, row) for row in table.to_pylist()]
+    rows: list[TraceRow] = [from_plain(TraceRow, row) for row in table.to_pylist()]
     solves = [row for row in rows if row.kind == "solve"]
     if len(solves) != 1:
         raise ValueError(f"it holds {len(solves)} solves, not one")
@@ -206,7 +211,7 @@ def trace_schema() -> "pa.Schema":
     """Return the Arrow schema of a trace."""
     import pyarrow as pa
 
-    columns = ((name, _arrow(hint)) for name, hint in _hints(TraceRow).items())
+    columns = ((name, arrow_type(hint)) for name, hint in field_types(TraceRow).items())
     return pa.schema(columns, {_VERSION_KEY: str(SCHEMA_VERSION).encode()})
 
 
@@ -224,6 +229,7 @@ def _rows(verdict: Verdict, problem: Problem, recipe: Recipe) -> Iterator[TraceR
         "recipe": verdict.recipe,
         "recipe_hash": verdict.recipe_hash,
         "seed": verdict.seed,
+        "client_request": verdict.client_request,
         "planned": verdict.planned,
         "finished": verdict.finished,
         "flip_chance": verdict.flip_chance,
@@ -241,11 +247,14 @@ def _rows(verdict: Verdict, problem: Problem, recipe: Recipe) -> Iterator[TraceR
         **_spent(verdict.usage),
         rounds=verdict.rounds,
         question=problem.text,
+        turns=problem.turns,
+        system=problem.system,
         reason=verdict.reason,
         votes=tuple(VoteRow(v.answer, v.weight, rowed(v.members)) for v in verdict.votes),
         rejected=rowed(verdict.rejected),
         files=problem.files,
         metadata=json.dumps(dict(problem.metadata), default=str),
+        overrides=json.dumps(dict(verdict.overrides)),
         recipe_toml=recipe.source,
         plugins=plugin_rows(recipe),
         votebox=own_version(),
@@ -367,6 +376,8 @@ def _trace(solve: TraceRow, chains: Sequence[TraceRow]) -> Trace:
         flip_chance=solve.flip_chance,
         ladder_s=solve.ladder_s,
         tokens_saved=solve.tokens_saved,
+        client_request=solve.client_request or "",
+        overrides=json.loads(solve.overrides or "{}"),
         rounds=solve.rounds,
         traced=True,
     )
@@ -376,6 +387,8 @@ def _trace(solve: TraceRow, chains: Sequence[TraceRow]) -> Trace:
         solve.files or {},
         solve.reference,
         json.loads(solve.metadata or "{}"),
+        solve.turns or (),
+        solve.system or "",
     )
     return Trace(
         verdict, problem, solve.recipe_toml or "", solve.plugins or (), solve.votebox or ""
@@ -416,89 +429,3 @@ def _candidate(row: CandidateRow, ran: Sequence[Execution]) -> Candidate:
         row.text, (start, end), row.complete, row.parent, row.round, execution, row.notes
     )
     return Candidate(row.answer, row.source, row.chain, row.weight, evidence, row.confidence)
-
-
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    hints = get_type_hints(kind)
-    return {f.name: hints[f.name] for f in fields(kind)}
-
-
-def _inner(hint: Any) -> Any:
-    """Return what an optional type holds, and any other type as it is."""
-    if get_origin(hint) in (Union, UnionType):
-        (hint,) = (part for part in get_args(hint) if part is not NoneType)
-    return hint
-
-
-def _arrow(hint: Any) -> "pa.DataType":
-    """Return the Arrow type of a Python type; all values may be null."""
-    import pyarrow as pa
-
-    hint = _inner(hint)
-    plain: dict[Any, pa.DataType] = {
-        str: pa.string(),
-        int: pa.int64(),
-        float: pa.float64(),
-        bool: pa.bool_(),
-        bytes: pa.binary(),
-        datetime: pa.timestamp("us", "UTC"),
-    }
-    if hint in plain:
-        return plain[hint]
-    if is_dataclass(hint) and isinstance(hint, type):
-        return pa.struct([(name, _arrow(part)) for name, part in _hints(hint).items()])
-    first, *rest = get_args(hint)
-    if get_origin(hint) is Literal:
-        return pa.string()
-    return pa.map_(_arrow(first), _arrow(*rest)) if _is_map(hint) else pa.list_(_arrow(first))
-
-
-def _is_map(hint: Any) -> bool:
-    origin = get_origin(hint)
-    return isinstance(origin, type) and issubclass(origin, Mapping)
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as pyarrow takes it.
-
-    A lone surrogate, which is half a character and no Unicode text, becomes U+FFFD; one
-    character for one, so that spans still fit.
-    """
-    if isinstance(value, str):
-        return value if _is_text(value) else "".join(map(_character, value))
-    if is_dataclass(value) and not isinstance(value, type):
-        return {name: _plain(getattr(value, name)) for name in _hints(type(value))}
-    if isinstance(value, Mapping):
-        return [(_plain(key), _plain(item)) for key, item in value.items()]
-    if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _character(character: str) -> str:
-    return "\ufffd" if 0xD800 <= ord(character) <= 0xDFFF else character
-
-
-def _made(hint: Any, value: Any) -> Any:
-    """Return what `_plain` made plain; fields an older trace lacks get their defaults."""
-    hint = _inner(hint)
-    if value is None:
-        return None
-    if is_dataclass(hint) and isinstance(hint, type):
-        parts = _hints(hint)
-        return hint(**{n: _made(parts[n], value[n]) for n in parts if n in value})
-    if get_origin(hint) is tuple:
-        return tuple(_made(get_args(hint)[0], item) for item in value)
-    if _is_map(hint):
-        kind = get_args(hint)[1]
-        return {key: _made(kind, item) for key, item in value}
-    return value

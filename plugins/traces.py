@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from votebox.plugins.errors import TraceError
+from votebox.plugins.ids import is_id
 from votebox.plugins.nouns import Problem
 from votebox.plugins.recipe import Recipe
 from votebox.plugins.tracerow import Trace, read_table, to_table
@@ -29,7 +30,6 @@ __all__ = ["Listing", "TraceStore", "file_system"]
 _log = logging.getLogger(__name__)
 
 _ID: Final = re.compile(r"[0-9a-z-]{1,80}")
-_WHOLE_ID: Final = re.compile(r"\d{8}-\d{6}-\d{3}-[0-9a-f]{10}")  # as run.new_id makes it
 _SUFFIX: Final = ".parquet"
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*+://")
 _SHOWN: Final = 3
@@ -40,6 +40,7 @@ _SUMMARY: Final = (
     "problem_id",
     "recipe",
     "seed",
+    "client_request",
     "verdict",
     "confidence",
     "stop_reason",
@@ -117,7 +118,7 @@ class TraceStore:
         if not _ID.fullmatch(name):
             fix = "an id is digits, small letters and hyphens"
             raise TraceError(self.url, f"{name!r} is no id of a solve", fix)
-        if _WHOLE_ID.fullmatch(name) and self._holds(name):
+        if is_id(name) and self._holds(name):
             return self.read(name)
         ids = self.listing().ids
         found = [i for i in ids if i.startswith(name)] if name != "latest" else list(ids[:1])
@@ -216,7 +217,8 @@ def _parquet(table: "pa.Table") -> "pa.Buffer":
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    # Of a single row neither dictionaries nor statistics are worth the time they take.
+    pq.write_table(table, sink, compression="zstd", use_dictionary=False, write_statistics=False)
     return sink.getvalue()
 
 

@@ -6,9 +6,9 @@ solve reads them.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from votebox.plugins.nouns import Candidate, Completion, Prompt, Usage
 from votebox.plugins.voting import VoteClass
@@ -113,6 +113,8 @@ class Verdict:
     completion tokens not spent: what `planned` chains as long as those that finished would
     have taken, less what was spent.
     `ladder_s` is `below_s` of the step of the recipe's ladder that was taken, None for none.
+    `overrides` is what the caller changed of the recipe (SolveOptions.overrides), and
+    `client_request` the caller's own name of the request, "" without one.
     `wall_s` is from the call to the verdict, `id` names the solve and
     its trace; ids sort by time. `started` is in UTC, `rounds` is the most
     rounds a chain might take, `traced` says whether a trace was kept.
@@ -141,11 +143,20 @@ class Verdict:
     rounds: int = 0
     traced: bool = False
     ladder_s: float | None = None
+    client_request: str = ""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def abstained(self) -> bool:
         """Return whether no answer is given."""
         return self.answer is None
+
+    @property
+    def files(self) -> dict[str, str | None]:
+        """Return the changed files of an editing task, None for a deleted one; else nothing."""
+        elected = self.votes[0].members if self.votes and self.answer is not None else ()
+        patch = elected[0].evidence.patch if elected else None
+        return patch.changed if patch else {}
 
     @property
     def contributions(self) -> tuple[Contribution, ...]:

@@ -16,7 +16,7 @@ from votebox.plugins.traces import file_system
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-__all__ = ["Sheet", "sheets"]
+__all__ = ["Sheet", "sheets", "table_ending", "table_paths"]
 
 _COMPRESSED: Final = (".gz", ".bz2", ".zst", ".lz4")
 _PATTERN: Final = frozenset("*?[")
@@ -46,11 +46,16 @@ def sheets(where: str, wanted: Collection[str], texts: Collection[str]) -> Itera
         files, root = file_system(where)
     except TraceError as e:
         raise TableError(e.where, e.problem, e.fix) from e
-    for path in _paths(where, files, root):
+    for path in table_paths(where, files, root):
         yield _read(path, files, wanted, texts)
 
 
-def _paths(where: str, files: "FileSystem", root: str) -> list[str]:
+def table_paths(where: str, files: "FileSystem", root: str) -> list[str]:
+    """Return the files of `where`, which is `root` of `files`, in the order of their names.
+
+    Raises:
+        TableError: there is none, or they cannot be listed.
+    """
     from pyarrow.fs import FileType
 
     try:
@@ -58,7 +63,7 @@ def _paths(where: str, files: "FileSystem", root: str) -> list[str]:
         if kind == FileType.File:
             return [root]
         if kind == FileType.Directory:
-            found = [path for path in _below(files, root) if _ending(path) in _READERS]
+            found = [path for path in _below(files, root) if table_ending(path) in _READERS]
             if not found:
                 problem = "is a folder without a table"
                 raise TableError(where, problem, f"name one that holds {_endings()}")
@@ -100,16 +105,16 @@ def _below(files: "FileSystem", folder: str) -> list[str]:
 def _read(path: str, files: "FileSystem", wanted: Collection[str], texts: Collection[str]) -> Sheet:
     import pyarrow as pa
 
-    reader = _READERS.get(_ending(path))
+    reader = _READERS.get(table_ending(path))
     if reader is None:
-        raise TableError(path, f"has no known ending {_ending(path)!r}", f"use {_endings()}")
+        raise TableError(path, f"has no known ending {table_ending(path)!r}", f"use {_endings()}")
     try:
         return reader(path, files, wanted, texts)
     except OSError as e:
         fix = "check the path and your rights there"
         raise TableError(path, f"cannot be read: {e.strerror or e}", fix) from e
     except (pa.ArrowException, ValueError, RecursionError) as e:
-        problem = f"cannot be read as {_ending(path)[1:]}: {e!s:.300}"
+        problem = f"cannot be read as {table_ending(path)[1:]}: {e!s:.300}"
         raise TableError(path, problem, "check the file") from e
 
 
@@ -182,7 +187,8 @@ def _sheet(path: str, found: tuple[str, ...], table: Any, wanted: Collection[str
     return Sheet(path, found, cells, table.num_rows)
 
 
-def _ending(path: str) -> str:
+def table_ending(path: str) -> str:
+    """Return a file's ending in small letters, that of a compression left out."""
     name = path.rsplit("/", 1)[-1].lower()
     for packed in _COMPRESSED:
         name = name.removesuffix(packed)

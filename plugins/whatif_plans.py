@@ -12,11 +12,12 @@ from votebox.plugins.answers import Policy
 from votebox.plugins.builtin.dispatch import BatchGreedyOptions
 from votebox.plugins.errors import ProblemError
 from votebox.plugins.registry import Registry
+from votebox.plugins.uses import use_of
 from votebox.plugins.whatif import Experiment, Outcome, Trials, draw, full_vote
 from votebox.plugins.whatif_ballots import Ballots
 from votebox.plugins.whatif_batch import share_budget
 from votebox.plugins.whatif_race import simulate
-from votebox.plugins.whatif_rules import Book, use_of
+from votebox.plugins.whatif_rules import Book
 
 __all__ = ["FULL", "SEQUENTIAL", "Plan", "Simulator", "Study", "policy_of"]
 
@@ -131,9 +132,8 @@ class Simulator:
 def policy_of(text: str, registry: Registry) -> Policy:
     """Return the policy that `text` names; raise ProblemError when there is none."""
     use = use_of("policy", text, registry)
-    thing = use.plugin.thing
-    made: Policy = thing(use.options) if isinstance(thing, type) else thing
-    return made
+    policy: Policy = use.plugin.made(use.options)
+    return policy
 
 
 def _book(plan: Plan, registry: Registry) -> tuple[Book, BatchGreedyOptions | None]:

@@ -16,7 +16,7 @@ from votebox.plugins.whatif import Floats, Ints, Trials
 from votebox.plugins.whatif_ballots import Ballots
 from votebox.plugins.whatif_rules import Book
 
-__all__ = ["ExactView", "LeadView", "PollView", "Standing", "View", "view_of"]
+__all__ = ["Course", "ExactView", "LeadView", "PollView", "Standing", "View", "view_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +73,7 @@ class ExactView:
         self._planned = trials.planned
         self._node = trials.experiment.copy()
         self._courses = [
-            _Course(e.ranks.tolist(), chain_weight=trials.most) for e in trials.experiments
+            Course(e.ranks.tolist(), chain_weight=trials.most) for e in trials.experiments
         ]
 
     def states(self, rows: Ints) -> tuple[Sequence[VoteState], Ints]:
@@ -94,7 +94,7 @@ class ExactView:
 
 
 @dataclass(frozen=True, slots=True)
-class _Course:
+class Course:
     """Hold the votes of a trial so far in the order they ended, and their sums by class."""
 
     ranks: list[int]
@@ -102,12 +102,12 @@ class _Course:
     sums: Mapping[int, float] = MappingProxyType({})
     chain_weight: float = 1.0
 
-    def then(self, vote: int, weight: float) -> "_Course":
+    def then(self, vote: int, weight: float) -> "Course":
         """Return the course one chain longer."""
         if vote < 0:
-            return _Course(self.ranks, (*self.votes, vote), self.sums, self.chain_weight)
+            return Course(self.ranks, (*self.votes, vote), self.sums, self.chain_weight)
         sums = {**self.sums, vote: self.sums.get(vote, 0.0) + weight}
-        return _Course(self.ranks, (*self.votes, vote), sums, max(self.chain_weight, weight))
+        return Course(self.ranks, (*self.votes, vote), sums, max(self.chain_weight, weight))
 
     def state(self, planned: int) -> VoteState:
         """Return what a rule sees; classes stand by weight, then rank, then first to end."""

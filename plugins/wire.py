@@ -30,7 +30,8 @@ def verdict_to_wire(verdict: Verdict) -> dict[str, Any]:
     Keys: answer (text or None), reason, stop_reason, stopped_by, abstained, confidence,
     votes (answer, weight, chains, members), contributions, chains, usage, recipe,
     recipe_hash, seed, wall_s (seconds), problem_id, id, started (ISO 8601), planned (chains),
-    rounds, traced, finished, flip_chance, tokens_saved, ladder_s.
+    rounds, traced, finished, flip_chance, tokens_saved, ladder_s, client_request, overrides,
+    files (of an editing task: text by path, None for a deleted one; else empty).
     """
     return {
         "answer": verdict.answer,
@@ -58,6 +59,9 @@ def verdict_to_wire(verdict: Verdict) -> dict[str, Any]:
         "flip_chance": verdict.flip_chance,
         "tokens_saved": verdict.tokens_saved,
         "ladder_s": verdict.ladder_s,
+        "client_request": verdict.client_request,
+        "overrides": _plain(verdict.overrides),
+        "files": verdict.files,
     }
 
 
@@ -94,7 +98,7 @@ def _chain(chain: ChainRecord) -> dict[str, Any]:
         "place": chain.place,
         "completions": [_completion(chain, n) for n in range(len(chain.completions))],
         "programs": list(chain.programs),
-        "executions": [_plain(e) for e in chain.executions],
+        "executions": [_execution(chain, n) for n in range(len(chain.executions))],
         "candidates": [_candidate(c) for c in chain.candidates],
     }
 
@@ -107,12 +111,21 @@ def _completion(chain: ChainRecord, number: int) -> dict[str, Any]:
         "reasoning": completion.reasoning,
         "finish_reason": completion.finish_reason,
         "model": completion.model,
+        "provider": completion.provider,
+        "prompt_tokens": completion.usage.prompt_tokens,
+        "completion_tokens": completion.usage.completion_tokens,
     }
     if number >= len(chain.calls):  # a record made elsewhere may not know
         return said
     call = chain.calls[number]
     times = {"start_s": _plain(call.start_s), "end_s": _plain(call.end_s)}
     return {**said, "node": call.node, "round": call.round, "seed": call.prompt.seed, **times}
+
+
+def _execution(chain: ChainRecord, number: int) -> dict[str, Any]:
+    """Return what a program did, and when for which node where the record knows."""
+    did = _plain(chain.executions[number])
+    return {**did, **_plain(chain.runs[number])} if number < len(chain.runs) else did
 
 
 def _usage(usage: Usage, verdict: Verdict) -> dict[str, Any]:

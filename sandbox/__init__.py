@@ -12,6 +12,7 @@ from votebox.sandbox.box import DEFAULT_CAPS, Sandbox
 from votebox.sandbox.errors import (
     LimitError,
     SandboxBusy,
+    SandboxDied,
     SandboxError,
     SandboxUnavailable,
     VoteboxError,
@@ -28,6 +29,7 @@ __all__ = [
     "Probe",
     "Sandbox",
     "SandboxBusy",
+    "SandboxDied",
     "SandboxError",
     "SandboxUnavailable",
     "SessionState",

@@ -7,6 +7,7 @@ rooms above derive their own families from it.
     └── SandboxError                we failed to run a program, or were asked wrongly
         ├── SandboxUnavailable      this host cannot isolate: the cause, and what to type
         ├── SandboxBusy             the queue is full; retry_after_s says when to ask again
+        ├── SandboxDied             what held a program died, its session's variables with it
         └── LimitError              a limit is ill-typed, out of range or above the cap
                                     (also a ValueError)
 
@@ -57,6 +58,10 @@ class SandboxBusy(SandboxError):
         super().__init__(f"the sandbox queue is full; try again in {retry_after_s:g} s")
         self.args = (retry_after_s,)
         self.retry_after_s = retry_after_s
+
+
+class SandboxDied(SandboxError):
+    """Say that the process that held a program died, and with it its session's variables."""
 
 
 class LimitError(SandboxError, ValueError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # Before Ray is imported. A test's own processes connect without a token. Under `uv run` Ray
 # would copy the working directory, virtual environment and all, to start its workers in it.
@@ -39,9 +40,52 @@ class Served:
         return serve.get_deployment_handle(deployment, APP)
 
 
+HEAVY = {
+    f"tests/{name}.py"
+    for name in (
+        "cluster/test_batch_dataset",
+        "cluster/test_batch_kills",
+        "cluster/test_end_to_end",
+        "cluster/test_many_hosts",
+        "cluster/test_usage",
+        "deployments/test_app",
+        "deployments/test_engine_embedded",
+        "deployments/test_engine_spawned",
+        "deployments/test_faults",
+        "deployments/test_handle",
+        "deployments/test_jails",
+        "deployments/test_llm_cluster",
+    )
+}
+"""Files that start Ray or vLLM, or listen where the app does: one worker runs them all."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what needs no cluster first: it fails sooner, and no Ray runs beside it."""
-    items.sort(key=lambda item: "ray_cluster" in getattr(item, "fixturenames", ()))
+    """Run what needs no cluster first: it fails sooner, and no Ray runs beside it.
+
+    With several workers the other way round: the longest piece of work begins first.
+    """
+    several = "PYTEST_XDIST_WORKER" in os.environ
+
+    def late(item: pytest.Item) -> tuple[bool, bool]:
+        heavy = item.nodeid.partition("::")[0] in HEAVY
+        return several and not heavy, "ray_cluster" in getattr(item, "fixturenames", ())
+
+    items.sort(key=late)
+
+
+class ByFile(LoadScopeScheduling):
+    """Give each worker whole files, and one worker all of those that are heavy."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "heavy" if file in HEAVY else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Say how `pytest -n` deals tests to its workers."""
+    config.option.loadscopereorder = False  # heavy ones first, as they were sorted
+    return ByFile(config, log)
 
 
 def free_port() -> int:
@@ -65,7 +109,7 @@ def ray_cluster() -> Iterator[int]:
             if last:
                 raise
     port = free_port()
-    serve.start(http_options={"host": "127.0.0.1", "port": port})
+    serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
     yield port
     serve.shutdown()
     ray.shutdown()

@@ -10,6 +10,7 @@ zero over the last `--decay` steps.
 import argparse
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,7 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import Qwen2Tokenizer
 
-__all__ = ["Batch", "Plan", "Trainer", "main"]
+__all__ = ["Batch", "Plan", "Trainer", "main", "run"]
 
 CHUNKS: Final = 4
 """A batch is sorted by length and cut in as many pieces, so that little is padding."""
@@ -139,8 +140,14 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
 
 
-def _run(trainer: Trainer, arguments: argparse.Namespace) -> None:
-    """Train to the last step or the end of the minutes, with a line and checkpoints on the way."""
+def run(
+    trainer: Trainer,
+    checkpoint: Path,
+    checkpoint_minutes: float,
+    minutes: float = 0.0,
+    after_step: Callable[[], None] = lambda: None,
+) -> None:
+    """Train to the last step or the end of the minutes (0: none), with a line and checkpoints."""
     started = saved = time.monotonic()
     smooth = None
     while trainer.step < trainer.plan.steps:
@@ -149,12 +156,13 @@ def _run(trainer: Trainer, arguments: argparse.Namespace) -> None:
         now = time.monotonic()
         if trainer.step % 25 == 0:
             print(f"step {trainer.step} loss {smooth:.4f} {now - started:.0f} s", flush=True)
-        if now - saved > arguments.checkpoint_minutes * 60:
-            trainer.save(arguments.checkpoint)
+        after_step()
+        if now - saved > checkpoint_minutes * 60:
+            trainer.save(checkpoint)
             saved = now
-        if arguments.minutes and now - started > arguments.minutes * 60:
+        if minutes and now - started > minutes * 60:
             break
-    trainer.save(arguments.checkpoint)
+    trainer.save(checkpoint)
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -182,7 +190,7 @@ def main(argv: list[str] | None = None) -> None:
     trainer = Trainer(plan, MiniConfig(vocab_size=len(tokenizer)), tokenizer)
     if arguments.resume:
         trainer.load(arguments.checkpoint)
-    _run(trainer, arguments)
+    run(trainer, arguments.checkpoint, arguments.checkpoint_minutes, arguments.minutes)
     write_package(trainer.model, tokenizer, arguments.out)
 
 

@@ -43,7 +43,7 @@ def stamped() -> Any:
                 known = stepper._requests.get(output.request_id)
                 gather(output)
                 if known and output.outputs[0].text:
-                    made.setdefault((id(known[0]), known[1].number), time.time())
+                    made.setdefault((id(known[0]), known[1].chain), time.time())
 
             def open_stamped(group: Any) -> None:
                 put = group.put

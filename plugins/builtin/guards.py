@@ -16,7 +16,7 @@ from votebox.plugins import ChainProgress, Register, declare, hookimpl
 from votebox.plugins.builtin.thinking import after_thinking
 
 _TAIL: Final = 4000
-_BOX: Final = re.compile(r"\\+(?:boxed|fbox)\s{0,8}+\{")
+_MARK: Final = re.compile(r"\\(?:boxed|fbox)\s{0,8}+\{|[{}]")
 _PROBE: Final = 40
 
 
@@ -33,17 +33,17 @@ def first_box(progress: ChainProgress, options: FirstBoxOptions) -> str | None:
     if not options.thinking:
         start = max(start, after_thinking(progress.text))
     tail = progress.text[start:]
-    boxes = (_closed(tail, found.end()) for found in _BOX.finditer(tail))
-    return "boxed" if any(boxes) else None
+    return "boxed" if _has_closed_box(tail) else None
 
 
-def _closed(text: str, start: int) -> bool:
-    """Return whether the brace that opened before `start` closes behind something."""
-    depth = 1
-    for at in range(start, len(text)):
-        depth += (text[at] == "{") - (text[at] == "}")
-        if depth == 0:
-            return bool(text[start:at].strip())
+def _has_closed_box(text: str) -> bool:
+    """Return whether a box closes behind something, in one pass over all boxes and braces."""
+    opened: list[int] = []  # where each open brace's inside begins, 0 for one of no box
+    for found in _MARK.finditer(text):
+        if found[0] != "}":
+            opened.append(found.end() if found[0] != "{" else 0)
+        elif opened and (start := opened.pop()) and text[start : found.start()].strip():
+            return True
     return False
 
 

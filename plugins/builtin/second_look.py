@@ -24,6 +24,7 @@ from votebox.plugins import (
     VoteClass,
     declare,
     hookimpl,
+    in_conversation,
 )
 from votebox.plugins.answers import canonical, key
 from votebox.plugins.builtin.boxed import last_box
@@ -179,7 +180,7 @@ def _ask(draw: Sequence[tuple[int, Candidate]], ports: Any, options: GenselectOp
         for number, (_, member) in enumerate(draw, start=1)
     )
     text = _CHOOSE.format(count=len(draw), problem=ports.problem.text, solutions=solutions)
-    return Prompt.of(text, label="genselect")
+    return in_conversation(Prompt.of(text, label="genselect"), ports.problem)
 
 
 def _final_text(record: Any, chars: int) -> str:

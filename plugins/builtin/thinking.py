@@ -9,8 +9,8 @@ from typing import Final
 
 from votebox.plugins import Completion, Register, hookimpl
 
-_OPENING: Final = ("<think>", "<thinking>", "[THINK]")
-_CLOSING: Final = (
+OPENING: Final = ("<think>", "<thinking>", "[THINK]")
+CLOSING: Final = (
     "</think>",  # QwQ, DeepSeek-R1, Qwen3
     "</thinking>",
     "[/THINK]",  # Magistral
@@ -27,13 +27,13 @@ def think_tags(completion: Completion, options: None = None) -> str:
     text = completion.text
     if start := after_thinking(text):
         return text[start:].lstrip()
-    opened = [at for tag in _OPENING if (at := text.find(tag)) >= 0]
+    opened = [at for tag in OPENING if (at := text.find(tag)) >= 0]
     return text[: min(opened)].rstrip() if opened else text
 
 
 def after_thinking(text: str) -> int:
     """Return where the text behind the last closing tag begins, 0 without one."""
-    return max(at + len(tag) if (at := text.rfind(tag)) >= 0 else 0 for tag in _CLOSING)
+    return max(at + len(tag) if (at := text.rfind(tag)) >= 0 else 0 for tag in CLOSING)
 
 
 @hookimpl

@@ -29,14 +29,30 @@ KEYS = {
 }
 
 
-@pytest.fixture(scope="module")
-def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("end-to-end")
+type Env = dict[str, str]
+
+
+def own_environment(folder: Path) -> Env:
+    """Return an environment that marks whatever inherits it."""
     # An address that leads nowhere: a Ray of ours must not even look at it.
     return environment(folder, VOTEBOX_TEST_MARK=str(folder), RAY_ADDRESS="192.0.2.1:6379")
 
 
-def left(env: dict[str, str], limit_s: float = 15) -> list[str]:
+@pytest.fixture(scope="module")
+def env(tmp_path_factory: pytest.TempPathFactory) -> Env:
+    return own_environment(tmp_path_factory.mktemp("end-to-end"))
+
+
+@pytest.fixture(scope="module")
+def gone() -> Iterator[list[Env]]:
+    """Take environments of which nothing may run any more when all is done."""
+    environments: list[Env] = []
+    yield environments
+    for each in environments:
+        assert not left(each, 150)
+
+
+def left(env: Env, limit_s: float = 15) -> list[str]:
     """Return what still runs of anything started with `env`, after at most `limit_s`."""
     end = time.monotonic() + limit_s
     while (found := marked(f"VOTEBOX_TEST_MARK={env['VOTEBOX_TEST_MARK']}")) and (
@@ -59,7 +75,7 @@ def checked(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 
 def interrupted(
-    env: dict[str, str], told: signal.Signals, when: str, *arguments: str
+    env: Env, told: signal.Signals, when: str, *arguments: str
 ) -> tuple[int, list[str]]:
     """Start a solve, send `told` once stderr says `when`; return its code and last lines."""
     process = start("solve", QUESTION, *arguments, env=env)
@@ -72,10 +88,95 @@ def interrupted(
     return process.returncode, stderr.splitlines()
 
 
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+class TestRunningApp:
+    """One app, started once, asked by all of these in order.
+
+    The first of the file: a daemon of Ray needs up to two minutes to see that its app is gone,
+    and the other tests run meanwhile.
+    """
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def env(cls, tmp_path_factory: pytest.TempPathFactory, gone: list[Env]) -> Env:
+        gone.append(made := own_environment(tmp_path_factory.mktemp("running-app")))
+        return made
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def port(cls, env: Env) -> Iterator[int]:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        done = votebox("up", "--port", str(port), env=env, timeout_s=500)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"votebox answers at http://127.0.0.1:{port}")
+        yield port
+        assert votebox("down", env=env).returncode == 0
+        assert json.loads(votebox("status", "--json", env=env).stdout) == {"state": "stopped"}
+
+    def test_status_says_where_and_that_it_is_well(self, env: Env, port: int) -> None:
+        done = votebox("status", "--json", env=env)
+        found = json.loads(done.stdout)
+        assert (done.returncode, found["state"]) == (0, "running")
+        assert found["url"] == f"http://127.0.0.1:{port}"
+        assert Path(found["log"]).exists()
+
+    def test_a_solve_attaches_and_starts_nothing(self, env: Env, port: int) -> None:
+        before = set(marked(env["VOTEBOX_TEST_MARK"]))
+        done = votebox("solve", "-", "--seed", "1", "--json", env=env, stdin=QUESTION)
+        checked(done)
+        assert "starting" not in done.stderr
+        # Serve may add a sandbox replica, but no second app.
+        fresh = set(marked(env["VOTEBOX_TEST_MARK"])) - before
+        assert not [line for line in fresh if "votebox.cluster" in line]
+
+    def test_a_second_up_says_where_it_runs(self, env: Env, port: int) -> None:
+        done = votebox("up", env=env)
+        assert done.returncode == 0
+        assert f"running already at http://127.0.0.1:{port}" in done.stdout
+
+    def test_an_unknown_recipe_is_one_line(self, env: Env, port: int) -> None:
+        done = votebox("solve", "x", "--recipe", "nope", env=env)
+        assert done.returncode == 2
+        assert (
+            "known: aimo-qwq, architect-editor, architect-vote, solo, tool-inline, tool-loop, vote"
+            in done.stderr
+        )
+        assert len(done.stderr.splitlines()) == 1
+
+    def test_an_interrupted_solve_leaves_the_app_well(self, env: Env, port: int) -> None:
+        options = ("--chains", "64", "--recipe", "tool-loop")
+        code, _ = interrupted(env, signal.SIGINT, "asking", *options)
+        assert code == 130
+        checked(votebox("solve", QUESTION, "--seed", "1", "--json", env=env))
+
+    def test_a_port_in_use_is_told_by_another_user(
+        self, env: Env, port: int, tmp_path: Path
+    ) -> None:
+        other = {**env, "XDG_STATE_HOME": str(tmp_path)}
+        done = votebox("up", "--port", str(port), env=other)
+        assert done.returncode == 2
+        assert f"port {port} on 127.0.0.1 is in use" in done.stderr
+
+    def test_an_app_whose_keeper_was_killed_is_gone(self, env: Env, port: int) -> None:
+        os.kill(json.loads(votebox("status", "--json", env=env).stdout)["pid"], signal.SIGKILL)
+        end = time.monotonic() + 60
+        while answers(port) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert not answers(port)
+        assert json.loads(votebox("status", "--json", env=env).stdout) == {"state": "stopped"}
+        assert votebox("down", env=env).stdout == "no app is running\n"
+
+
 @pytest.mark.parametrize("mode", [(), ("--local",)], ids=["temporary app", "in process"])
-def test_a_question_is_answered_and_nothing_is_left(
-    env: dict[str, str], mode: tuple[str, ...]
-) -> None:
+def test_a_question_is_answered_and_nothing_is_left(env: Env, mode: tuple[str, ...]) -> None:
     checked(votebox("solve", QUESTION, "--seed", "1", "--json", *mode, env=env, timeout_s=500))
     assert not left(env)
 
@@ -90,9 +191,7 @@ def test_a_question_is_answered_and_nothing_is_left(
     ],
     ids=lambda value: str(value),
 )
-def test_an_interrupted_solve_leaves_nothing(
-    env: dict[str, str], told: signal.Signals, when: str
-) -> None:
+def test_an_interrupted_solve_leaves_nothing(env: Env, told: signal.Signals, when: str) -> None:
     code, lines = interrupted(env, told, when, "--chains", "64", "--recipe", "tool-loop")
     assert code == 130
     assert lines[-1] == "votebox: interrupted"
@@ -100,7 +199,7 @@ def test_an_interrupted_solve_leaves_nothing(
 
 
 @pytest.mark.parametrize("when", ["importing vLLM", "asking 64 chains"])
-def test_an_interrupted_solve_in_process_leaves_nothing(env: dict[str, str], when: str) -> None:
+def test_an_interrupted_solve_in_process_leaves_nothing(env: Env, when: str) -> None:
     options = ("--local", "--chains", "64", "--recipe", "tool-loop")
     code, lines = interrupted(env, signal.SIGINT, when, *options)
     assert code == 130
@@ -108,73 +207,7 @@ def test_an_interrupted_solve_in_process_leaves_nothing(env: dict[str, str], whe
     assert not left(env)
 
 
-def test_a_killed_solve_leaves_nothing(env: dict[str, str]) -> None:
+def test_a_killed_solve_leaves_nothing(env: Env) -> None:
     code, _ = interrupted(env, signal.SIGKILL, "loading the model")
     assert code == -signal.SIGKILL
     assert not left(env)
-
-
-class TestRunningApp:
-    """One app, started once, asked by all of these in order."""
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def port(cls, env: dict[str, str]) -> Iterator[int]:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        done = votebox("up", "--port", str(port), env=env, timeout_s=500)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith(f"votebox answers at http://127.0.0.1:{port}")
-        yield port
-        assert votebox("down", env=env).returncode == 0
-        assert not left(env)
-        assert json.loads(votebox("status", "--json", env=env).stdout) == {"state": "stopped"}
-
-    def test_status_says_where_and_that_it_is_well(self, env: dict[str, str], port: int) -> None:
-        done = votebox("status", "--json", env=env)
-        found = json.loads(done.stdout)
-        assert (done.returncode, found["state"]) == (0, "running")
-        assert found["url"] == f"http://127.0.0.1:{port}"
-        assert Path(found["log"]).exists()
-
-    def test_a_solve_attaches_and_starts_nothing(self, env: dict[str, str], port: int) -> None:
-        before = set(marked(env["VOTEBOX_TEST_MARK"]))
-        done = votebox("solve", "-", "--seed", "1", "--json", env=env, stdin=QUESTION)
-        checked(done)
-        assert "starting" not in done.stderr
-        # Serve may add a sandbox replica, but no second app.
-        fresh = set(marked(env["VOTEBOX_TEST_MARK"])) - before
-        assert not [line for line in fresh if "votebox.cluster" in line]
-
-    def test_a_second_up_says_where_it_runs(self, env: dict[str, str], port: int) -> None:
-        done = votebox("up", env=env)
-        assert done.returncode == 0
-        assert f"running already at http://127.0.0.1:{port}" in done.stdout
-
-    def test_an_unknown_recipe_is_one_line(self, env: dict[str, str], port: int) -> None:
-        done = votebox("solve", "x", "--recipe", "nope", env=env)
-        assert done.returncode == 2
-        assert "known recipes: aimo-qwq, tool-inline, tool-loop, vote" in done.stderr
-        assert len(done.stderr.splitlines()) == 1
-
-    def test_an_interrupted_solve_leaves_the_app_well(self, env: dict[str, str], port: int) -> None:
-        options = ("--chains", "64", "--recipe", "tool-loop")
-        code, _ = interrupted(env, signal.SIGINT, "asking", *options)
-        assert code == 130
-        checked(votebox("solve", QUESTION, "--seed", "1", "--json", env=env))
-
-    def test_a_port_in_use_is_told_by_another_user(
-        self, env: dict[str, str], port: int, tmp_path: Path
-    ) -> None:
-        other = {**env, "XDG_STATE_HOME": str(tmp_path)}
-        done = votebox("up", "--port", str(port), env=other)
-        assert done.returncode == 2
-        assert f"port {port} on 127.0.0.1 is in use" in done.stderr
-
-    def test_an_app_whose_keeper_was_killed_is_gone_and_can_be_started_again(
-        self, env: dict[str, str], port: int
-    ) -> None:
-        os.kill(json.loads(votebox("status", "--json", env=env).stdout)["pid"], signal.SIGKILL)
-        assert not left(env, 150)  # the dashboard agent looks for its raylet only now and then
-        assert json.loads(votebox("status", "--json", env=env).stdout) == {"state": "stopped"}
-        assert votebox("down", env=env).stdout == "no app is running\n"

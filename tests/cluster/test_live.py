@@ -37,6 +37,19 @@ def test_a_board_shows_chains_programs_votes_and_what_would_decide() -> None:
     assert "runs: print(137 * 48)" in drawn(board_after(11))
 
 
+def test_a_provider_that_fails_is_told_apart_from_what_a_chain_writes() -> None:
+    told = {"chain": 1, "node": "think", "provider": "Odd", "problem": "provider Odd failed: no"}
+    board, stream = board_after(4), io.StringIO()
+    board.apply({"type": "provider_failed", "again": True, **told})
+    assert "provider Odd failed: no" in drawn(board)
+    with Screen(stream) as screen:
+        for again in (True, False):
+            screen.show({"type": "provider_failed", "again": again, **told})
+    first, second = stream.getvalue().splitlines()
+    assert first.endswith("chain 1: provider Odd failed: no; asked again")
+    assert second.endswith("chain 1: provider Odd failed: no; the chain ends")
+
+
 @pytest.mark.parametrize("count", range(1, len(solve_events()) + 1))
 def test_no_event_makes_the_terminal_obey_the_model(count: int) -> None:
     text = drawn(board_after(count))

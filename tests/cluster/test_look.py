@@ -5,7 +5,6 @@ import pytest
 from commands import environment, votebox
 
 from votebox.cluster.doctor import diagnose
-from votebox.cluster.preset import load_preset, preset_names
 from votebox.cluster.reference import reference
 
 ROOT = Path(__file__).parents[2]
@@ -14,25 +13,6 @@ ROOT = Path(__file__).parents[2]
 def test_the_reference_is_generated() -> None:
     written = (ROOT / "docs/cli.md").read_text()
     assert written == reference(), "python -m votebox.cluster.reference > docs/cli.md"
-
-
-@pytest.mark.parametrize("name", preset_names())
-def test_presets_are_settings_the_app_takes(name: str) -> None:
-    assert load_preset(name)
-
-
-def test_the_qwq_preset_has_the_engine_settings_of_the_pipeline() -> None:
-    fields = load_preset("qwq-32b-awq")
-    model = fields["models"]["default"]
-    assert fields["solver"]["recipe"] == "aimo-qwq"
-    assert model["kind"] == "cluster"
-    assert model["tensor_parallel_size"] == 4
-    assert model["trust_remote_code"] is False
-    assert model["engine_kwargs"] == {
-        "max_model_len": 32768,
-        "gpu_memory_utilization": 0.96,
-        "enable_prefix_caching": True,
-    }
 
 
 def test_the_doctor_finds_this_machine_able() -> None:
@@ -44,8 +24,8 @@ def test_the_doctor_finds_this_machine_able() -> None:
 
 def test_looking_commands_write_text_and_json(tmp_path: Path) -> None:
     env = environment(tmp_path)
-    plugins = json.loads(votebox("plugins", "--json", env=env).stdout)
-    assert {"kind", "name", "origin", "version", "doc"} == set(plugins[0])
+    plugins = json.loads(votebox("plugins", "list", "--json", env=env).stdout)
+    assert {"kind", "name", "origin", "version", "doc"} <= set(plugins[0])
     recipes = json.loads(votebox("recipes", "list", "--json", env=env).stdout)
     assert {"aimo-qwq", "tool-loop", "vote"} <= {r["name"] for r in recipes}
     assert "vote" in votebox("recipes", "list", env=env).stdout

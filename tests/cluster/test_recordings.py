@@ -48,6 +48,7 @@ def test_a_solve_is_recorded_and_replayed_without_server_or_sandbox(
         assert second[key] == verdict[key]
     assert second["wall_s"] == replayed()["wall_s"]
     assert replayed("--deadline-s", "0.001")["stop_reason"] == "deadline"
+    assert replayed("--stop", "lead:1")["stopped_by"] == "lead:1"
 
 
 @pytest.mark.parametrize(

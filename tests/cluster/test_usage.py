@@ -48,9 +48,14 @@ def refused(env: dict[str, str], *arguments: str, stdin: str = "", code: int = 2
         (("solve", "x", "--deadline-s", "inf"), "--deadline-s"),
         (("solve", "x", "--max-sandbox-s", "nan"), "--max-sandbox-s"),
         (("solve", "x", "--max-total-tokens", "0"), "--max-total-tokens"),
+        (("solve", "x", "--stop", "soon"), "there is no stop 'soon'; known: "),
+        (("solve", "x", "--stop", "lead:0", "--local"), "stop 'lead:0'"),
+        (("solve", "x", "--vote", "best", "--local"), "there is no vote 'best'"),
+        (("solve", "x", "--effort", "huge"), "give one of none, minimal, low"),
+        (("solve", "x", "--min-confidence", "2"), "--min-confidence"),
         (
             ("solve", "x", "--recipe", "nope"),
-            "known recipes: aimo-qwq, tool-inline, tool-loop, vote",
+            "known recipes: aimo-qwq, architect-editor, architect-vote, solo, tool-inline, tool-loop, vote",
         ),
         (("solve", "x", "--recipe", "nope", "--local"), "known recipes"),
         (("solve", "x", "--recipe", "nope.toml"), "nope.toml"),
@@ -69,7 +74,7 @@ def refused(env: dict[str, str], *arguments: str, stdin: str = "", code: int = 2
         (("recipes", "check", "nope"), ".toml"),
         (("up", "--host", "::"), "without keys"),
         (("up", "--port", "0"), "--port"),
-        (("up", "--preset", "nope"), "known presets: mini, qwq-32b-awq"),
+        (("up", "--preset", "nope"), "known presets: architect-editor, mini, qwq-32b"),
         (("up", "--recipe-default", "nope"), "known recipes"),
         (("up", "--model", "/not/there"), "/not/there"),
     ],
@@ -179,6 +184,23 @@ def test_an_answer_exits_0_and_an_abstention_3(env: dict[str, str]) -> None:
     with serving(app(solve_events(ABSTAINED))) as url:
         done = votebox("solve", "-", "--url", url, "--json", env=env, stdin="x")
         assert (done.returncode, json.loads(done.stdout)) == (3, ABSTAINED)
+
+
+def test_what_is_asked_of_one_solve_reaches_the_app(env: dict[str, str]) -> None:
+    asked: list[Mapping[str, Any]] = []
+
+    def answer(what: str, body: Mapping[str, Any]) -> Any:
+        asked.append(body)
+        return app(solve_events())(what, body)
+
+    options = {"--effort": "high", "--stop": "lead:2", "--vote": "weighted"}
+    words = [word for pair in options.items() for word in pair]
+    with serving(answer) as url:
+        done = votebox("solve", "x", "--url", url, *words, "--min-confidence", "0.5", env=env)
+    assert done.returncode == 0, done.stderr
+    given = {"reasoning_effort": "high", "stop": "lead:2", "vote": "weighted"}
+    expected = {"question": "x", **given, "min_confidence": 0.5, "stream": True}
+    assert [body for body in asked if body] == [expected]
 
 
 def test_a_reader_of_stdout_that_leaves_early_is_no_traceback(env: dict[str, str]) -> None:

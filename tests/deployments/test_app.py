@@ -29,11 +29,21 @@ async def http(served):
         yield made
 
 
+async def programs(served) -> int:
+    """Return the most programs that a replica of the sandbox has.
+
+    Asked many times at once: Serve prefers the replica with less to do, so one question alone
+    never meets the busy one of two.
+    """
+    jails = served.handle("Jails")
+    return max(await asyncio.gather(*(jails.running.remote() for _ in range(16))))
+
+
 async def until_idle(served) -> None:
     """Wait until vLLM and the sandbox hold nothing, by their own counts."""
-    llm, jails = served.handle("LLM:default"), served.handle("Jails")
+    llm = served.handle("LLM:default")
     async with asyncio.timeout(60):
-        while await llm.unfinished.remote() or await jails.running.remote():
+        while await llm.unfinished.remote() or await programs(served):
             await asyncio.sleep(0.1)
 
 
@@ -130,17 +140,20 @@ async def test_health_and_request_ids(http):
     [
         ({"model": None}, "model", "model"),
         ({"messages": "hi"}, "messages", "messages"),
-        ({"messages": []}, None, "no user message"),
+        ({"messages": []}, "messages", "at least 1 item"),
         ({"messages": [{"role": "user", "content": "  "}]}, None, "question is empty"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, None, "image_url"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+            "messages.0.content.0.type",
+            "image_url",
+        ),
         ({"messages": [{"role": "user", "content": "1" * 200_000}]}, None, "characters"),
         ({"n": 4}, "n", "votebox.chains"),
-        ({"tools": [{"type": "function"}]}, "tools", "recipe decides"),
-        ({"top_p": 0.5}, "top_p", "recipe decides"),
-        ({"temperature": 11}, None, "temperature"),
-        ({"votebox": {"chain": 3}}, "votebox", "unknown key 'votebox.chain'"),
-        ({"votebox": {"chains": 0}}, None, "chains = 0"),
-        ({"votebox": {"chains": "many"}}, "votebox", "chains"),
+        ({"tools": [{"type": "function"}]}, "tools", "cannot be called"),
+        ({"temperature": 11}, "temperature", "temperature"),
+        ({"votebox": {"chain": 3}}, "votebox.chain", "unknown key"),
+        ({"votebox": {"chains": 0}}, "votebox.chains", "chains"),
+        ({"votebox": {"chains": "many"}}, "votebox.chains", "chains"),
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
@@ -195,10 +208,10 @@ async def test_native_stream_gives_events_and_done(http):
     body = {"question": QUESTION, "chains": 3, "stream": True}
     async with http.stream("POST", "/v1/solves", json=body) as reply:
         assert reply.headers["content-type"].startswith("text/event-stream")
-        lines = [line async for line in reply.aiter_lines() if line]
+        lines = [line async for line in reply.aiter_lines() if line.startswith("data:")]
     assert lines[-1] == "data: [DONE]"
     events = [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
-    assert events[0]["type"] == "solve_started"
+    assert [event["type"] for event in events[:2]] == ["solve_accepted", "solve_started"]
     assert events[-1]["type"] == "verdict_reached"
     assert {"chain_started", "chain_text", "chain_finished"} <= {e["type"] for e in events}
 
@@ -284,7 +297,8 @@ async def test_handle_sandbox_runs_and_cancelling_kills_the_program(served):
     assert (await box.run("print(6 * 7)")).stdout == "42\n"
     looping = asyncio.create_task(box.run("while True: pass", Limits(wall_s=100, cpu_s=100)))
     async with asyncio.timeout(60):
-        while not await served.handle("Jails").running.remote():
+        while not await programs(served):
+            assert not looping.done(), looping
             await asyncio.sleep(0.05)
     looping.cancel()
     await asyncio.gather(looping, return_exceptions=True)

@@ -116,7 +116,8 @@ async def test_event_loop_keeps_running_while_chains_are_sampled(engine):
             await asyncio.sleep(0.01)
 
     ticking = asyncio.create_task(tick())
-    await read(engine.sample([ask("What is 2 plus 2?", ENDLESS, n) for n in range(4)]))
+    long = replace(ENDLESS, max_tokens=256)
+    await read(engine.sample([ask("What is 2 plus 2?", long, n) for n in range(4)]))
     ticking.cancel()
     assert ticks > 10
 
@@ -154,7 +155,10 @@ async def test_tokens_end_at_max_tokens_with_reason_length(engine):
 
 
 async def test_max_tokens_are_cut_to_what_the_context_leaves(engine):
-    chains = await read(engine.sample([ask("hi", replace(ENDLESS, max_tokens=10**6))]))
+    asked = ask("hi " * 850, replace(ENDLESS, max_tokens=10**6))
+    chains = await read(engine.sample([asked]))
+    assert chains[0][1] > 0
+    assert chains[0][2] > 1024
     assert chains[0][1] + chains[0][2] == 2048
 
 
@@ -185,6 +189,26 @@ async def test_alternatives_are_measured_when_asked(engine):
     # Minus the mean of five logprobs, of which the sampled one, the best, is one.
     assert all(c > -s.total / s.tokens / 5 for s in stats for c in s.confidences if s.tokens == 1)
     assert all(s.entropy > 0 for s in stats)
+
+
+async def test_vllm_neither_decodes_nor_keeps_logprobs_that_were_read(engine):
+    asked = Sampling(temperature=0.0, top_logprobs=20)
+    stream = engine.sample([ask("What is 1 plus 1?", asked)])
+    tokens = 0
+    while tokens < 200:
+        tokens += sum(d.tokens for d in await anext(stream))
+    states = engine._stepper._llm.output_processor.request_states.values()
+    held = [state.logprobs_processor for state in states]
+    assert len(held) == 1
+    assert all(p.tokenizer is None and len(p.logprobs) <= 1 for p in held)
+    await stream.aclose()
+    await until_idle(engine)
+
+
+async def test_asking_for_logprobs_changes_no_text(engine):
+    asked = replace(GREEDY, top_logprobs=20)
+    measured = await read(engine.sample([ask("What is 5 plus 6?", asked)]))
+    assert measured == await read(engine.sample([ask("What is 5 plus 6?")]))
 
 
 async def test_a_begun_reply_goes_on_as_if_it_had_never_stopped(engine):

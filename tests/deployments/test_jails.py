@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from replicas import kill
 
-from votebox.sandbox import Limits, SandboxBusy
+from votebox.sandbox import Limits, SandboxBusy, SandboxDied
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -116,6 +117,28 @@ async def test_cancelling_a_call_kills_its_program(box: Any, jails: Any) -> None
         await task
     while await jails.running.remote():
         assert time.monotonic() < deadline
+
+
+async def test_a_program_outlives_the_replica_it_ran_on(box: Any, jails: Any) -> None:
+    task = asyncio.create_task(box.run("import time; time.sleep(1); print('done')"))
+    deadline = time.monotonic() + 20
+    while not await jails.running.remote():
+        assert time.monotonic() < deadline
+    assert kill("jails:Jails")
+    execution = await task
+    assert (execution.status, execution.stdout) == ("ok", "done\n")
+
+
+async def test_a_program_of_a_session_ends_with_its_replica(box: Any, jails: Any) -> None:
+    await box.run("x = 1", session="d")
+    task = asyncio.create_task(box.run("import time; time.sleep(5)", session="d"))
+    deadline = time.monotonic() + 20
+    while not await jails.running.remote():
+        assert time.monotonic() < deadline
+    assert kill("jails:Jails")
+    with pytest.raises(SandboxDied, match="replica died"):
+        await task
+    assert (await box.run("print('x' in dir())", session="d")).session == "restarted"
 
 
 async def test_a_healthy_replica_says_so(jails: Any) -> None:

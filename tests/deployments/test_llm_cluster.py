@@ -1,6 +1,7 @@
-"""The way models run on clusters: ray.serve.llm, here with its CPU accelerator."""
+"""The way models run on clusters: ray.serve.llm, here with its CPU accelerator, over two workers."""
 
 import asyncio
+import os
 from dataclasses import replace
 
 import pytest
@@ -18,15 +19,18 @@ def prompts(count, **sampling):
     return [Prompt((Message("user", "What is 12 plus 30?"),), asked, n) for n in range(count)]
 
 
-async def test_cluster_model_streams_aborts_and_refuses_through_the_same_port(ray_cluster):
+def deployed():
+    """Deploy votebox-mini over two workers on the CPU; return its handle and its engine."""
     from ray import serve
 
     from votebox.deployments.app import _cluster
 
+    cores = sorted(os.sched_getaffinity(0))
     model = ModelArgs(
         kind="cluster",
         source="mini",
         accelerator="cpu",
+        tensor_parallel_size=2,
         engine_kwargs={
             "dtype": "float32",
             "enforce_eager": True,
@@ -35,13 +39,35 @@ async def test_cluster_model_streams_aborts_and_refuses_through_the_same_port(ra
         },
         env={
             "VLLM_CPU_KVCACHE_SPACE": "1",
-            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+            # Unbound it is ten times slower.
+            "VLLM_CPU_OMP_THREADS_BIND": f"{cores[0]}|{cores[-1]}",
             "OMP_NUM_THREADS": "1",
             "TORCH_COMPILE_DISABLE": "1",
         },
     )
     handle = serve.run(_cluster("default", model), name="cluster", route_prefix=None)
-    engine = ServeEngine(handle, model.shown_name)
+    return handle, ServeEngine(handle, model.shown_name)
+
+
+async def greedy_texts(engine):
+    """Return what the model finds most probable, for two questions."""
+    sampling = Sampling(temperature=0.0, max_tokens=32)
+    asked = [
+        Prompt((Message("user", f"What is {n} plus {n * 7}?"),), sampling, 1) for n in (12, 404)
+    ]
+    texts = [""] * len(asked)
+    async for batch in engine.sample(asked):
+        for delta in batch:
+            texts[delta.chain] += delta.text
+    return texts
+
+
+async def test_cluster_model_streams_aborts_and_refuses_through_the_same_port(
+    served,
+):
+    from ray import serve
+
+    handle, engine = deployed()
 
     deltas = [d async for batch in engine.sample(prompts(4)) for d in batch]
     for chain in range(4):
@@ -84,4 +110,9 @@ async def test_cluster_model_streams_aborts_and_refuses_through_the_same_port(ra
         await anext(engine.sample([long]))
     with pytest.raises(EngineError, match="top_p"):
         await anext(engine.sample(prompts(1, top_p=7.0)))
+
+    single = ServeEngine(served.handle("LLM:default"), "votebox-mini")  # of one worker
+    texts = await greedy_texts(engine)
+    assert all(texts)
+    assert texts == await greedy_texts(single)
     serve.delete("cluster")

@@ -1,8 +1,8 @@
 import pytest
 
-from votebox.deployments.openai_models import read_chat_request
+from votebox.deployments.openai_chat import read_chat_request
 from votebox.deployments.solve_request import OPTIONS, parse_request
-from votebox.plugins import ProblemError, SolveOptions
+from votebox.plugins import Message, Problem, ProblemError, SolveOptions
 
 
 def test_question_text_and_messages_ask_the_same():
@@ -35,7 +35,14 @@ def test_wrong_keys_and_types_are_named(given, message):
 
 def test_every_option_of_a_solve_can_be_asked():
     assert set(OPTIONS) == set(SolveOptions.__dataclass_fields__)
-    given = dict.fromkeys(OPTIONS, 1) | {"trace": False}
+    texts = {"stop": "lead:2", "vote": "majority", "reasoning_effort": "low", "client_request": "a"}
+    texts |= {"dispatch": "fixed:4", "pool": "a"}
+    given = (
+        dict.fromkeys(OPTIONS, 1)
+        | texts
+        | {"trace": False, "keep_failed": True, "stop_strings": ["END"]}
+    )
+    given["solve_id"] = "20260314-150926-535-0123456789"
     assert parse_request({"question": "1", **given}).options() == SolveOptions(**given)
 
 
@@ -44,26 +51,57 @@ def test_what_ray_data_adds_is_ignored():
     assert parse_request(given).problem().id == "row-7"
 
 
-def test_earlier_turns_stand_before_the_last_question_and_system_messages_do_not():
+def test_messages_become_turns_instructions_and_the_last_question():
     messages = [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Let x be 5."},
         {"role": "assistant", "content": "Yes."},
+        {"role": "assistant", "content": None},
+        {"role": "developer", "content": "No units."},
         {
             "role": "user",
             "content": [{"type": "text", "text": "What is "}, {"type": "text", "text": "x?"}],
         },
     ]
+    problem = parse_request({"messages": messages, "id": "7"}).problem()
+    turns = (Message("user", "Let x be 5."), Message("assistant", "Yes."))
+    assert problem == Problem("What is x?", "7", turns=turns, system="Be brief.\n\nNo units.")
+
+
+def test_instructions_may_stand_behind_the_question():
+    messages = [{"role": "user", "content": "1+1?"}, {"role": "system", "content": "Be brief."}]
     problem = parse_request({"messages": messages}).problem()
-    assert problem.text == (
-        "Earlier in this conversation:\nuser: Let x be 5.\nassistant: Yes.\n\n"
-        "Now answer:\nWhat is x?"
-    )
-    assert problem.metadata["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert (problem.text, problem.turns, problem.system) == ("1+1?", (), "Be brief.")
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ({"role": "tool", "content": "4"}, "role 'tool'"),
+        ({"role": "function", "content": "4"}, "role 'function'"),
+        ({"content": "4"}, "role None"),
+        ({"role": ["user"], "content": "4"}, "role .*user"),
+        ({"role": "assistant", "content": "2"}, "last message has role 'assistant'"),
+        ({"role": "assistant", "tool_calls": [{"id": "1"}]}, "calls tools"),
+        ({"role": "user", "content": [{"type": "image_url"}]}, "part of type 'image_url'"),
+        ({"role": "user", "content": 4}, "content is int"),
+        ({"role": "user", "content": [{"type": "text"}]}, "text part without text"),
+    ],
+)
+def test_a_message_that_cannot_be_honoured_is_refused(message, said):
+    asked = {"messages": [{"role": "user", "content": "1+1?"}, message]}
+    with pytest.raises(ProblemError, match=said):
+        parse_request(asked).problem()
+
+
+def test_messages_without_a_user_are_refused():
+    with pytest.raises(ProblemError, match="no user message"):
+        parse_request({"messages": [{"role": "system", "content": "1"}]}).problem()
 
 
 def test_a_chat_request_bounds_its_solve():
     budget = {"deadline_s": 2.5, "max_total_tokens": 900, "max_sandbox_s": 0.0}
     body = {"model": "votebox/vote", "messages": [{"role": "user", "content": "1 + 1?"}]}
-    options = read_chat_request({**body, "votebox": budget}).solve_request().options()
+    asked = read_chat_request({**body, "votebox": budget})
+    options = parse_request(asked.solve).options()
     assert options == SolveOptions(**budget)

@@ -21,8 +21,8 @@ from votebox.plugins import (
     Solver,
     TraceStore,
     load_recipe,
+    recount,
 )
-from votebox.plugins.recount import recount
 from votebox.plugins.toolformat import FORMATS, ToolFormat
 from votebox.sandbox import Sandbox
 

@@ -29,8 +29,16 @@ async def solved(recipe: str, reply: Any, box: FakeBox | None = None, **options:
     return await solver.solve(QUESTION, REGISTRY.recipe(recipe), SolveOptions(seed=1, **options))
 
 
-def test_four_recipes_are_shipped() -> None:
-    assert sorted(REGISTRY.recipes) == ["aimo-qwq", "tool-inline", "tool-loop", "vote"]
+def test_eight_recipes_are_shipped() -> None:
+    editing = ["architect-editor", "architect-vote", "solo"]
+    assert sorted({*REGISTRY.recipes} - {*editing}) == [
+        "aimo-qwq",
+        "tool-inline",
+        "tool-loop",
+        "vote",
+        "vote-repair",
+    ]
+    assert {*editing} <= {*REGISTRY.recipes}
     assert all(recipe.description for recipe in REGISTRY.recipes.values())
 
 

@@ -17,8 +17,8 @@ from votebox.plugins import (
     Trace,
     TraceStore,
     load_recipe,
+    recount,
 )
-from votebox.plugins.recount import recount
 
 ALL_AT_ONCE = {"stop:fhpc": "stop:never", "dispatch:need-driven": "dispatch:all"}
 

@@ -138,7 +138,7 @@ async def test_the_stop_rule_ends_the_solve_and_aborts_the_losers() -> None:
 
 
 async def test_the_verdict_says_what_stopping_saved_and_risked() -> None:
-    slow = Recorded("a very long chain of thought " * 50, pause_s=0.01)
+    slow = Recorded("a very long chain of thought " * 50, pause_s=1.0)
     engine = replies("it is 42", "it is 42", slow)
     recipe = small(stop='[stop]\nuse = "stop:lead"\nvotes = 2')
     verdict = await solved(engine, recipe, chains=12)

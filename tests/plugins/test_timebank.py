@@ -284,3 +284,9 @@ def test_virtual_time_jumps_from_timer_to_timer_in_their_order() -> None:
 def test_in_virtual_time_a_wait_without_an_end_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="no timer is set"):
         run_virtual(asyncio.Event().wait())
+
+
+def test_the_least_share_there_is_fits_any_number_of_times() -> None:
+    bank = TimeBank(100, 3, least_s=5e-324, at_once=2, clock=lambda: 0.0)
+    bank.draw()
+    assert 0 < bank.draw().deadline_s <= 100

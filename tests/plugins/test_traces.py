@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from contract import FakeBox, plugin, registry, toml
 from hypothesis import HealthCheck, given, settings
@@ -155,6 +156,18 @@ async def test_an_extractor_that_changed_overturns_the_verdict(tmp_path: Path) -
     )
     found = await recount(changed, registry(other), None)
     assert (found.stands, found.answer, found.recipe_changed) == (False, "7", True)
+
+
+async def test_a_trace_from_before_turns_and_options_is_read_without_them(tmp_path: Path) -> None:
+    store = TraceStore(str(tmp_path))
+    verdict = await solved(store, "it is 42", client_request="mine", min_confidence=0.1)
+    path = next(tmp_path.glob("*.parquet"))
+    new = ["turns", "system", "client_request", "overrides"]
+    pq.write_table(pq.read_table(path).drop_columns(new), path)
+    before = replace(verdict, client_request="", overrides={})
+    assert store.find(verdict.id).verdict == before
+    assert store.find(verdict.id).problem == QUESTION
+    assert store.summary(verdict.id)["verdict"] == "42"
 
 
 def test_the_document_names_every_column_and_field() -> None:

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from votebox.plugins import Registry, VoteState
+from votebox.plugins.uses import use_of
 from votebox.plugins.whatif import Experiment, draw, full_vote
 from votebox.plugins.whatif_race import simulate
-from votebox.plugins.whatif_rules import Book, use_of
+from votebox.plugins.whatif_rules import Book
 
 REGISTRY = Registry.load(allowed=())
 RULES = ["never", "clinch", "fhpc:0.1", "asc:0.8", "esc:2", "lead:2", "eprocess:0.3", "rules"]

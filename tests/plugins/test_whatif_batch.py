@@ -10,10 +10,11 @@ from mpmath import betainc
 from votebox.plugins.builtin.dispatch import BatchGreedyOptions
 from votebox.plugins.chances import urgency
 from votebox.plugins.errors import ProblemError
+from votebox.plugins.uses import use_of
 from votebox.plugins.whatif import Experiment, Outcome, Trials, draw
 from votebox.plugins.whatif_batch import share_budget
 from votebox.plugins.whatif_plans import Plan, Simulator, Study
-from votebox.plugins.whatif_rules import Book, use_of
+from votebox.plugins.whatif_rules import Book
 
 REGISTRY = registry()
 VOTES = st.lists(st.integers(-1, 2), min_size=4, max_size=9)

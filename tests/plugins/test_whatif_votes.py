@@ -13,12 +13,13 @@ from votebox.plugins import Advice, Tally, VoteClass, declare
 from votebox.plugins.builtin.policies import Rational
 from votebox.plugins.errors import PluginError, ProblemError
 from votebox.plugins.nouns import Candidate, Confidence
+from votebox.plugins.uses import use_of
 from votebox.plugins.whatif import Outcome, Trials, draw, full_vote
 from votebox.plugins.whatif_ballots import Ballots
 from votebox.plugins.whatif_groups import group
 from votebox.plugins.whatif_plans import FULL, Plan, Simulator, Study
 from votebox.plugins.whatif_race import simulate
-from votebox.plugins.whatif_rules import Book, use_of
+from votebox.plugins.whatif_rules import Book
 from votebox.plugins.whatif_summary import compare
 from votebox.plugins.whatif_tables import Row
 

@@ -4,6 +4,7 @@ After each: nothing of it is left, and the next honest program runs well.
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ CASES = [
     for kind, programs in HOSTILE.items()
     for number, (code, status) in enumerate(programs)
 ]
+PATIENT = replace(LIMITS, wall_s=20.0)  # what ends by itself may take its time on a busy machine
 HONEST = (
     "import os, numpy as np, sympy\nprint(sympy.factorint(1001), np.arange(4).sum(), os.listdir())"
 )
@@ -39,11 +41,12 @@ def test_the_corpus_is_large() -> None:
 @pytest.mark.parametrize(("code", "status"), CASES)
 async def test_a_hostile_program_is_bounded(box: Sandbox, code: str, status: str) -> None:
     open_before = len([*DESCRIPTORS.iterdir()])
-    execution = await box.run(code, LIMITS)
+    limits = LIMITS if status == "timeout" else PATIENT
+    execution = await box.run(code, limits)
     assert execution.status == status, execution
     assert "through" not in execution.stdout
-    assert execution.wall_s < LIMITS.wall_s + 1.0
-    assert len(execution.stdout.encode()) <= 1024 * LIMITS.output_kib + 64
+    assert execution.wall_s < limits.wall_s + 1.0
+    assert len(execution.stdout.encode()) <= 1024 * limits.output_kib + 64
     assert execution.stdout.encode().decode() == execution.stdout
     honest = await box.run(HONEST)
     assert (honest.status, honest.stdout, honest.stderr) == ("ok", ANSWER, "")

@@ -1,5 +1,6 @@
 """Run the real command line in processes of its own."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import warm
 
 
 def environment(state: Path, **more: str) -> dict[str, str]:
@@ -23,6 +26,8 @@ def votebox(
     *arguments: str, env: Mapping[str, str], stdin: str = "", timeout_s: float = 240
 ) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
+    if warm.usable(env):
+        return _warm().run(arguments, env, stdin, timeout_s)
     return subprocess.run(
         command(*arguments),
         env=env,
@@ -32,6 +37,11 @@ def votebox(
         timeout=timeout_s,
         check=False,
     )
+
+
+@functools.cache
+def _warm() -> warm.Warm:
+    return warm.Warm()
 
 
 def start(*arguments: str, env: Mapping[str, str], **more: Any) -> subprocess.Popen[str]:

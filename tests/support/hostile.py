@@ -56,7 +56,7 @@ HOSTILE: dict[str, list[tuple[str, str]]] = {
             "timeout",
         ),
         (
-            "import signal\nsignal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)\nsignal.signal(signal.SIGALRM, lambda *a: None)\nwhile True: pass",
+            "import signal\nsignal.signal(signal.SIGALRM, lambda *a: None)\nsignal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)\nwhile True: pass",
             "timeout",
         ),
         (
